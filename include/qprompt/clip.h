@@ -1,0 +1,106 @@
+// Room `clip`: one frozen CLIP from any checkpoint layout; packed prompts and images to features.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "qprompt/image.h"
+#include "qprompt/tokenizer.h"
+#include "qprompt/weights.h"
+
+namespace qprompt {
+
+enum class Activation { kQuickGelu, kGelu };  ///< x·σ(1.702x), or the exact Gaussian error form
+enum class ImageTowerKind { kVit, kResNet };
+
+/// Everything about the architecture; all of it comes from the files.
+struct ClipConfig {
+  Activation activation = Activation::kQuickGelu;
+  ImageTowerKind image_kind = ImageTowerKind::kVit;
+  int64_t embed_dim = 0;                   ///< E, joint width
+  int64_t image_size = 0;                  ///< R, pixels
+  int64_t image_width = 0;                 ///< ViT width, or the ResNet's stem width
+  int64_t image_layers = 0;                ///< ViT blocks; 0 for a ResNet
+  int64_t image_heads = 0;                 ///< of the blocks, or of attention pooling
+  int64_t patch_size = 0;                  ///< ViT only, pixels
+  std::array<int64_t, 4> resnet_layers{};  ///< ResNet only, bottlenecks a stage
+  int64_t context_length = 0;              ///< L, 77 in CLIP
+  int64_t vocab_size = 0;
+  int64_t text_width = 0;  ///< D
+  int64_t text_layers = 0;
+  int64_t text_heads = 0;
+  double layer_norm_eps = 1e-5;
+  Normalization normalization;
+};
+
+/// One row of packed text: a token's frozen embedding (token >= 0) or row `learned` of the learned
+/// rows, at `position` of the positional table.
+struct PackedRow {
+  int64_t token = -1;
+  int64_t learned = -1;
+  int64_t position = 0;
+};
+
+/// The one form in which text reaches the tower. T rows: first P rows that all classes share, then
+/// each class's own rows. A class's text is the prefix followed by its span; rows see the prefix
+/// and the earlier rows of their own class. Rows after EOT do not exist.
+struct PackedPrompts {
+  struct Span {
+    int64_t begin = 0, end = 0;  ///< rows of the class, [begin, end) within `rows`; may be empty
+  };
+  std::vector<PackedRow> rows;  ///< T
+  int64_t prefix = 0;           ///< P
+  std::vector<Span> classes;    ///< C
+  std::vector<int64_t> read;    ///< C: the row (index into `rows`) that is the class's EOT
+  at::Tensor learned;           ///< (L, D) float, may require gradients; undefined when L = 0
+};
+
+/// Packs the texts of C classes: `texts[c]` are its rows from SOT to EOT, positions not yet set.
+/// The prefix is the longest run of leading rows that all classes have in common.
+PackedPrompts pack_prompts(const std::vector<std::vector<PackedRow>>& texts);
+
+/// How to open a model.
+struct ClipOptions {
+  std::string vocab;              ///< explicit vocabulary, or empty to look for one
+  std::string device = "cpu";     ///< "cpu", "cuda", "cuda:1"
+  std::string dtype = "float32";  ///< arithmetic of the towers: "float32" or "bfloat16"
+};
+
+/// A frozen CLIP: both towers, tokenizer, fingerprint. Cheap to copy (shared state), const after
+/// loading, safe to use from several threads.
+class Clip {
+ public:
+  /// OpenAI `.pt`, a Hugging Face or OpenCLIP folder, or a `.safetensors` with OpenAI's names.
+  /// Throws kPath or kContent; missing, unexpected and wrongly shaped tensors come in one message.
+  static Clip load(const std::string& path, const ClipOptions& options);
+
+  const ClipConfig& config() const;
+  const Tokenizer& tokenizer() const;
+  /// Digest over canonical names, shapes, fp32 values, architecture, activation: equal for every
+  /// file layout of one model. Computed when first asked for.
+  const Digest::Bytes& fingerprint() const;
+  /// τ = exp(logit_scale).
+  double logit_scale() const;
+
+  /// Pixels (B, 3, R, R) normalised → features (B, E) float32, not normalised, no graph.
+  at::Tensor encode_image(const at::Tensor& pixels) const;
+  /// T rows → features (C, E) float32, not normalised; differentiable in `prompts.learned`.
+  at::Tensor encode_text(const PackedPrompts& prompts) const;
+  /// Token ids → frozen embeddings (n, D) float32.
+  at::Tensor token_embeddings(const std::vector<int64_t>& ids) const;
+  /// The whole table (V, D); a view, never to be written.
+  const at::Tensor& token_table() const;
+
+  struct Impl;
+
+ private:
+  explicit Clip(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace qprompt

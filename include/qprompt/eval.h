@@ -1,0 +1,87 @@
+// Room `eval`: class matrices, scores, the classifier. Learned prompts enter as `.qprompt`
+// contents.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "qprompt/artifact.h"
+#include "qprompt/base.h"
+#include "qprompt/clip.h"
+#include "qprompt/dataset.h"
+#include "qprompt/features.h"
+
+namespace qprompt {
+
+/// Throws kContent, with both fingerprints, when the prompt belongs to another CLIP.
+void check_belongs(const Clip& clip, const TrainedPrompt& prompt, const std::string& name);
+
+/// (C, E) class features of a learned prompt, not normalised. Class-specific contexts need exactly
+/// the class names that they were trained with (kContent otherwise, saying why).
+at::Tensor class_matrix(const Clip& clip, const TrainedPrompt& prompt,
+                        const std::vector<std::string>& class_names);
+
+/// (C, E) zero-shot class features: each template's features normalised, averaged, normalised again
+/// (CLIP, §3.1.4). Templates contain "{}".
+at::Tensor zero_shot_matrix(const Clip& clip, const std::vector<std::string>& class_names,
+                            const std::vector<std::string>& templates);
+
+/// (N, C) logits τ·cos(image, class) of features (N, E) and (C, E).
+at::Tensor class_logits(const Clip& clip, const at::Tensor& image, const at::Tensor& classes);
+
+/// Top-1 results over a list of images.
+struct Score {
+  struct PerClass {
+    std::string name;
+    int64_t total = 0, correct = 0, predicted = 0;
+  };
+  int64_t total = 0, correct = 0, failed = 0;  ///< failed: unreadable images, not in total
+  std::vector<PerClass> classes;
+  std::vector<int64_t> predictions;  ///< of each scored image
+  double accuracy() const { return total == 0 ? 0 : 100.0 * double(correct) / double(total); }
+};
+/// Scores test features against class features. `labels` are those of the kept items.
+Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<Item>& items,
+                     const at::Tensor& classes, const std::vector<std::string>& class_names);
+
+/// 2bn / (b + n), 0 when both are 0.
+double harmonic_mean(double base, double fresh);
+/// Mean and population standard deviation.
+struct Spread {
+  double mean = 0, deviation = 0;
+};
+Spread spread(const std::vector<double>& values);
+
+/// One answer of the classifier.
+struct Answer {
+  int64_t label = 0;
+  std::string name;
+  double probability = 0;
+};
+
+/// A ready classifier: a CLIP, class features and their names. Const and thread-safe once made.
+class Classifier {
+ public:
+  /// From a learned prompt and the classes to tell apart.
+  Classifier(const Clip& clip, const TrainedPrompt& prompt, std::vector<std::string> class_names);
+  /// From the templates of zero-shot classification.
+  Classifier(const Clip& clip, const std::vector<std::string>& templates,
+             std::vector<std::string> class_names);
+
+  /// Normalised pixels (B, 3, R, R) → for each image the `top` most probable classes, best first.
+  std::vector<std::vector<Answer>> classify(const at::Tensor& pixels, int64_t top) const;
+  /// An image file; throws kPath or kContent naming it.
+  std::vector<Answer> classify_file(const std::string& path, int64_t top,
+                                    const DecodeOptions& options) const;
+  const std::vector<std::string>& class_names() const { return names_; }
+
+ private:
+  Clip clip_;
+  std::vector<std::string> names_;
+  at::Tensor classes_;  ///< (C, E), normalised
+};
+
+}  // namespace qprompt

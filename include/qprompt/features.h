@@ -1,0 +1,51 @@
+// Room `features`: image features of a list of items, kept on disk.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "qprompt/base.h"
+#include "qprompt/clip.h"
+#include "qprompt/dataset.h"
+
+namespace qprompt {
+
+/// How features are made and where they are kept.
+struct FeatureOptions {
+  std::string cache;  ///< folder; empty: the user's cache folder; "none": keep nothing
+  DecodeOptions decode;
+  bool skip_broken = false;  ///< true: broken images are counted and left out; false: an error
+  int64_t threads = 1;       ///< for decoding
+};
+
+/// Features of N items in V views; V = 1 for the test view.
+struct FeatureSet {
+  at::Tensor features;              ///< (V, N, E) float32, not normalised
+  std::vector<int64_t> kept;        ///< N indices into the list that was asked for, ascending
+  std::vector<std::string> failed;  ///< "path: reason" of items left out
+  int64_t encoded = 0;              ///< views that the image tower had to encode; 0: all cached
+};
+
+/// The test view of every item. Each item's row is cached under the model's fingerprint, the
+/// transform, and the item's path, size and time of change, so lists share rows. Throws kContent or
+/// kPath with the item's path unless `skip_broken`.
+FeatureSet test_features(const Clip& clip, const std::string& image_root,
+                         const std::vector<Item>& items, const FeatureOptions& options, Log& log);
+
+/// `views` random training views of every item (CoOp's train transform); each depends on `seed`,
+/// the view's number and the item's path only.
+struct ViewOptions {
+  int64_t views = 1;  ///< V ≥ 1
+  uint64_t seed = 1;
+};
+FeatureSet train_features(const Clip& clip, const Split& split, const ViewOptions& views,
+                          const FeatureOptions& options, Log& log);
+
+/// The folder that an empty `FeatureOptions::cache` means: $XDG_CACHE_HOME/qprompt or
+/// ~/.cache/qprompt.
+std::string default_cache_folder();
+
+}  // namespace qprompt

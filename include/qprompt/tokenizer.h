@@ -1,0 +1,45 @@
+// Room `tokenizer`: CLIP's byte-pair encoding, exact.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace qprompt {
+
+/// CLIP's tokenizer (openai/CLIP, clip/simple_tokenizer.py, without ftfy): HTML entities unescaped
+/// twice, white space collapsed, lower case, Unicode-aware splitting, byte-pair merges.
+class Tokenizer {
+ public:
+  /// Reads `bpe_simple_vocab_16e6.txt.gz` (or the same uncompressed), `vocab.json` with
+  /// `merges.txt` beside it, or `tokenizer.json`. `vocab_size` is the model's number of embeddings
+  /// (49,408 for CLIP); merges beyond it are ignored, as the reference does, and too few are an
+  /// error. Throws kPath or kContent.
+  static Tokenizer load(const std::string& path, int64_t vocab_size);
+
+  /// Ids of `text` without start and end token. Invalid UTF-8 is decoded as U+FFFD.
+  std::vector<int64_t> encode(const std::string& text) const;
+  /// [start] + encode(text) + [end]; throws kContent, naming the text, its length and the limit,
+  /// when that is more than `context_length` ids.
+  std::vector<int64_t> encode_framed(const std::string& text, int64_t context_length) const;
+  /// The text of one id, "</w>" shown as a trailing space; throws kContent when out of range.
+  std::string token_text(int64_t id) const;
+
+  int64_t start_token() const;
+  int64_t end_token() const;
+  int64_t vocab_size() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Finds the vocabulary of the model at `clip_path` (a file or folder): `explicit_path` when not
+/// empty; else beside the model, then `QPROMPT_VOCAB`, then where the Python packages `clip` and
+/// `open_clip` and the Hugging Face cache keep it. Throws kPath listing the places that were looked
+/// in and saying where a vocabulary can be had.
+std::string find_vocabulary(const std::string& clip_path, const std::string& explicit_path);
+
+}  // namespace qprompt

@@ -1,0 +1,117 @@
+// Room `train`: loss, optimizer, schedule, loop, resume.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "qprompt/artifact.h"
+#include "qprompt/base.h"
+#include "qprompt/clip.h"
+#include "qprompt/dataset.h"
+#include "qprompt/features.h"
+#include "qprompt/prompt.h"
+#include "qprompt/quant.h"
+
+namespace qprompt {
+
+/// When values are quantized: never, at every training step, or once after training.
+enum class Quantization { kNone, kAware, kPostTraining };
+
+/// Where an interrupted run goes on from. `key` digests everything that decides the result; a
+/// checkpoint with another key is refused (kContent), since it belongs to another run.
+struct Resume {
+  std::string path;  ///< empty: no checkpoints
+  std::string key;
+};
+
+/// The recipe (CoOp's configs; facts of Dassl's optimizer and scheduler).
+struct TrainOptions {
+  int64_t epochs = 50;
+  int64_t batch = 32;  ///< images a step; the last, smaller batch is dropped
+  double learning_rate = 0.002;
+  double momentum = 0.9;
+  double weight_decay = 5e-4;
+  int64_t warmup_epochs = 1;  ///< at `warmup_rate`, constant
+  double warmup_rate = 1e-5;
+  Quantization quantization = Quantization::kAware;
+  QuantizerOptions quantizer;
+  int64_t plain_bits = 16;  ///< 16 or 32: how unquantized values are stored
+  uint64_t seed = 1;
+  Resume resume;
+  double checkpoint_seconds = 10;  ///< least time between checkpoints; 0: one after every epoch
+};
+/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, plain-bits,
+/// checkpoint-seconds; the quantizer's and the seed come from elsewhere.
+Fields train_fields(TrainOptions& options);
+
+/// Learning rate of epoch e = 0 … epochs − 1: constant warm-up, then cosine as Dassl steps it.
+double learning_rate_at(const TrainOptions& options, int64_t epoch);
+
+/// Features to learn from: (V, N, E), not normalised; epoch e reads view e mod V.
+struct TrainingData {
+  at::Tensor features;          ///< (V, N, E) float32
+  std::vector<int64_t> labels;  ///< N, each below the learner's number of classes
+};
+
+/// One epoch of the record.
+struct EpochRecord {
+  double learning_rate = 0, loss = 0;
+};
+struct TensorEvents {
+  std::string tensor;
+  std::vector<ReclusterEvent> events;
+};
+/// What a run leaves behind: stored tensors in the learner's order, and how it went.
+struct TrainResult {
+  std::vector<StoredTensor> tensors;
+  std::vector<EpochRecord> epochs;
+  std::vector<TensorEvents> reclusterings;
+  int64_t steps = 0;
+  int64_t resumed_epoch = 0;  ///< epochs that came from a checkpoint
+  double train_seconds = 0;   ///< of this process
+};
+
+/// Learns the learner's tensors by SGD on the cross-entropy of τ·cos(image, class). Deterministic:
+/// same inputs, threads and machine give the same bytes, interrupted or not. Throws kContent when
+/// the loss stops being finite.
+TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+                         const TrainOptions& options, Log& log);
+
+/// The loss of one batch: mean cross-entropy of τ·cos(image, class) against the labels, a 0-d
+/// tensor, differentiable in `prompts.learned`. `image` is (B, E) and already normalised, `labels`
+/// (B) int64.
+at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
+                       const at::Tensor& labels);
+
+/// A whole run, from images to a file.
+struct FitOptions {
+  TrainOptions train;
+  ContextOptions context;
+  FeatureOptions features;
+  int64_t views = 0;       ///< V augmented views an image; 0: the test view
+  int64_t shots = 0;       ///< for the record: how `split` was drawn; 0: all images
+  Half half = Half::kAll;  ///< for the record: what `split` was cut to
+  std::string device = "cpu", dtype = "float32";  ///< of the CLIP, for the record
+  std::string out;  ///< folder for prompt.qprompt, run.json, checkpoint; empty: write nothing
+  bool keep_finished = false;  ///< take a finished run of the same settings from `out` as it is
+};
+/// Names: views, and those of train, context and (when quantizing) quantizer.
+Fields fit_fields(FitOptions& options);
+
+struct FitResult {
+  TrainedPrompt prompt;  ///< read back from the bytes that were written
+  std::string path;      ///< of the prompt; empty when nothing was written
+  int64_t file_bytes = 0;
+  double seconds = 0;  ///< features and training
+  bool kept = false;   ///< a finished run was taken as it is
+};
+/// Learns a prompt on `split.train` and writes it with its run record (`run.json`). `split` is
+/// already drawn and cut. Resumes from `out` after a kill. Throws kContent on fewer than two
+/// classes.
+FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options, Log& log);
+
+}  // namespace qprompt

@@ -1,0 +1,64 @@
+// Room `weights`: tensor files (safetensors, torch archives) and digests. Nothing is ever executed.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace qprompt {
+
+/// The named tensors of one file. Tensors may be views of a read-only mapping that lives as long as
+/// any of them: never write into one.
+struct WeightStore {
+  std::string source;                           ///< the file, for messages
+  std::map<std::string, at::Tensor> tensors;    ///< CPU tensors in the file's own dtype
+  std::map<std::string, std::string> metadata;  ///< safetensors `__metadata__`; empty otherwise
+
+  bool contains(const std::string& name) const { return tensors.count(name) != 0; }
+  /// Throws Error(kContent) naming the file and the tensor when it is absent.
+  const at::Tensor& at(const std::string& name) const;
+};
+
+/// Reads a `.safetensors` file or a torch zip archive (TorchScript or pickled checkpoint); which
+/// one is told from its first bytes. Archives saved from a GPU come back on the CPU. Nested
+/// dictionaries and modules give dotted names ("state_dict.ctx", "visual.conv1.weight"); integers
+/// become 0-d int64 tensors; booleans, floats, text, lists and the inside of other classes are left
+/// out. Throws kPath (missing, unreadable) or kContent (damaged, hostile, unsupported; says where).
+WeightStore read_weights(const std::string& path);
+
+/// The same for a safetensors file only; every offset and size is checked before use.
+WeightStore read_safetensors(const std::string& path);
+
+/// Writes dense tensors of any real type that the format knows, whole or not at all. Same input,
+/// same bytes: names in byte order, metadata sorted. Throws kPath, or kContent for a tensor or name
+/// that it cannot hold.
+void write_safetensors(const std::string& path, const std::map<std::string, at::Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata);
+
+/// A 128-bit digest (XXH3) for fingerprints and cache keys; not for security.
+class Digest {
+ public:
+  using Bytes = std::array<uint8_t, 16>;
+  Digest();
+  ~Digest();
+  Digest(const Digest&) = delete;
+  Digest& operator=(const Digest&) = delete;
+
+  void update(const void* data, size_t bytes);
+  /// Adds the length, then the bytes, so that ("ab", "c") and ("a", "bc") differ.
+  void update_text(const std::string& text);
+  Bytes bytes() const;
+  std::string hex() const;
+
+ private:
+  void* state_;
+};
+
+/// "0123abcd…", 32 lower-case digits.
+std::string to_hex(const Digest::Bytes& bytes);
+
+}  // namespace qprompt

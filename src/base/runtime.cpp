@@ -1,0 +1,64 @@
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <link.h>
+#include <torch/version.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include <filesystem>
+#include <thread>
+
+#include "qprompt/base.h"
+
+namespace qprompt {
+namespace {
+
+/// The first loaded library whose file name looks like a BLAS, links resolved.
+int find_blas(struct dl_phdr_info* info, size_t, void* found) {
+  const std::string path = info->dlpi_name == nullptr ? "" : info->dlpi_name;
+  const std::string file = path.substr(path.rfind('/') + 1);
+  for (const char* sign : {"libopenblas", "libmkl_", "libblis", "libblas", "libarmpl"}) {
+    if (file.rfind(sign, 0) != 0) continue;
+    std::error_code error;
+    const auto real = std::filesystem::canonical(path, error);
+    *static_cast<std::string*>(found) = error ? path : real.string();
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+RuntimeInfo runtime_info() {
+  RuntimeInfo info;
+  info.torch = TORCH_VERSION;
+  info.threads = at::get_num_threads();
+  std::string path;
+  dl_iterate_phdr(find_blas, &path);
+  info.blas = path.empty() ? "(part of LibTorch)" : path.substr(path.rfind('/') + 1);
+  // Debian's reference BLAS is <libdir>/blas/libblas.so.3; the fast ones live elsewhere.
+  info.slow_blas = path.find("/blas/libblas.so") != std::string::npos;
+  if (path.find("openblas") != std::string::npos &&
+      info.blas.find("openblas") == std::string::npos) {
+    info.blas = "OpenBLAS (" + info.blas + ")";
+  }
+  return info;
+}
+
+void configure_runtime(int64_t threads) {
+  const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  const int count = static_cast<int>(threads < 1 ? cores : threads);
+  at::set_num_threads(count);
+  using SetThreads = void (*)(int);
+  if (auto* set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) {
+    set(count);
+  }
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
+}  // namespace qprompt

@@ -1,0 +1,74 @@
+#include <charconv>
+#include <filesystem>
+
+#include "cli/protocol.h"
+#include "qprompt/weights.h"
+
+namespace qprompt::cli {
+namespace {
+
+struct BaseToNewCommand : RunOptions {
+  std::string seeds = "1,2,3";
+  std::vector<std::string> templates;
+  std::string out;
+};
+
+std::vector<uint64_t> parse_seeds(const std::string& text) {
+  std::vector<uint64_t> seeds;
+  for (const std::string& piece : split_commas(text)) {
+    uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(piece.data(), piece.data() + piece.size(), seed);
+    if (error != std::errc() || end != piece.data() + piece.size()) {
+      fail(ErrorKind::kUsage, "--seeds: '", piece, "' is not a whole number");
+    }
+    seeds.push_back(seed);
+  }
+  if (seeds.empty()) fail(ErrorKind::kUsage, "--seeds names no seed; give for example 1,2,3");
+  return seeds;
+}
+
+/// Without --out, runs are kept under the cache, so that a repeated command goes on where it was.
+std::string run_folder(const std::string& out, const std::string& cache, const Split& split) {
+  if (!out.empty()) return out;
+  const std::string root = cache.empty() || cache == "none" ? default_cache_folder() : cache;
+  Digest digest;
+  digest.update_text(split.image_root);
+  return (std::filesystem::path(root) / "runs" / digest.hex()).string();
+}
+
+void run_command(const BaseToNewCommand& options, const Session& session) {
+  Log log = make_log(session);
+  const ProtocolOptions protocol_base{make_variants(options), parse_seeds(options.seeds), {}, ""};
+  const Split split = open_split(options.images, session, log);
+  const Clip clip = open_clip(options.model, session, log);
+  ProtocolOptions protocol = protocol_base;
+  for (Variant& variant : protocol.variants) {
+    variant.fit.device = session.device;
+    variant.fit.dtype = session.dtype;
+  }
+  protocol.templates = options.templates.empty()
+                           ? std::vector<std::string>{default_template(options.images.data.dataset)}
+                           : options.templates;
+  protocol.out = run_folder(options.out, options.images.cache, split);
+  const ProtocolResult result = run_base_to_new(clip, split, options, protocol, log);
+  print_result(session, protocol_table(result), protocol_json(result));
+  log.note("prompts and run records: '" + protocol.out + "'");
+}
+
+}  // namespace
+
+void add_base_to_new(CLI::App& app, Session& session) {
+  auto options = std::make_shared<BaseToNewCommand>();
+  CLI::App* command = app.add_subcommand(
+      "base-to-new", "train on the base classes, score base and new ones, over several seeds");
+  add_run_options(*command, *options);
+  command->get_option("--method")->description("coop, qcoop, or both with a comma between");
+  command->get_option("--bits")->description("bits of a quantized value; several with commas");
+  command->add_option("--seeds", options->seeds, "seeds with commas between")
+      ->capture_default_str();
+  command->add_option("--template", options->templates, "zero-shot template; several are averaged");
+  command->add_option("--out", options->out, "folder for the runs; default: under the cache");
+  command->final_callback([options, &session] { run_command(*options, session); });
+}
+
+}  // namespace qprompt::cli

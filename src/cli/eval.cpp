@@ -1,0 +1,182 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/app.h"
+#include "qprompt/eval.h"
+
+namespace qprompt::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What a scoring command was asked for.
+struct EvalCommand {
+  ModelOptions model;
+  ImagesOptions images;
+  std::vector<std::string> prompts;    ///< files of `eval`
+  std::vector<std::string> templates;  ///< of `zero-shot`
+  bool per_class = false;
+  std::string predictions;
+};
+
+/// One scored classifier.
+struct Scored {
+  std::string name;
+  std::string bytes;
+  Score score;
+};
+
+/// Opens everything, reads the test images once, and scores each matrix that `matrices` makes.
+struct Bench {
+  Clip clip;
+  Split split;
+  FeatureSet features;
+};
+
+Bench open_bench(const EvalCommand& options, const Session& session, Log& log) {
+  const Split split = select_half(open_split(options.images, session, log), options.images.half);
+  if (split.test.empty()) {
+    fail(ErrorKind::kContent, "'", split.name, "' has no test images to score");
+  }
+  Clip clip = open_clip(options.model, session, log);
+  FeatureOptions features = feature_options(options.images);
+  features.skip_broken = true;
+  FeatureSet set = test_features(clip, split.image_root, split.test, features, log);
+  for (const std::string& reason : set.failed) log.warn("skipped: " + reason);
+  return {clip, split, std::move(set)};
+}
+
+Json score_json(const Scored& one, bool per_class) {
+  Json out{{"name", one.name},
+           {"accuracy", one.score.accuracy()},
+           {"correct", one.score.correct},
+           {"total", one.score.total},
+           {"failed", one.score.failed}};
+  if (!per_class) return out;
+  for (const auto& c : one.score.classes) {
+    out["per_class"].push_back({{"class", c.name},
+                                {"total", c.total},
+                                {"correct", c.correct},
+                                {"predicted", c.predicted}});
+  }
+  return out;
+}
+
+Table per_class_table(const Scored& one) {
+  Table table{one.name, {"class", "images", "correct", "recall", "precision"}, {}};
+  for (const auto& c : one.score.classes) {
+    const auto share = [&](int64_t of) {
+      return of == 0 ? std::string("-") : percent(100.0 * double(c.correct) / double(of));
+    };
+    table.rows.push_back(
+        {c.name, cat(c.total), cat(c.correct), share(c.total), share(c.predicted)});
+  }
+  return table;
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+void write_predictions(const std::string& path, const Bench& bench,
+                       const std::vector<Scored>& all) {
+  std::string csv = "classifier,path,label,class,predicted_label,predicted_class\n";
+  for (const Scored& one : all) {
+    for (size_t i = 0; i < one.score.predictions.size(); ++i) {
+      const Item& item = bench.split.test[static_cast<size_t>(bench.features.kept[i])];
+      const int64_t predicted = one.score.predictions[i];
+      csv += cat(quoted(one.name), ',', quoted(item.path), ',', item.label, ',',
+                 quoted(bench.split.class_names[size_t(item.label)]), ',', predicted, ',',
+                 quoted(bench.split.class_names[size_t(predicted)]), '\n');
+    }
+  }
+  write_file_atomic(path, csv);
+}
+
+void report(const EvalCommand& options, const Session& session, const Bench& bench,
+            const std::vector<Scored>& all) {
+  Table table{cat(bench.split.name, ", ", half_name(options.images.half), " classes (",
+                  bench.split.class_names.size(), ")"),
+              {"classifier", "payload", "images", "skipped", "accuracy %"},
+              {}};
+  Json json{{"data", bench.split.name},
+            {"classes", half_name(options.images.half)},
+            {"n_classes", bench.split.class_names.size()}};
+  std::string details;
+  for (const Scored& one : all) {
+    table.rows.push_back({one.name, one.bytes, cat(one.score.total), cat(one.score.failed),
+                          percent(one.score.accuracy())});
+    json["results"].push_back(score_json(one, options.per_class));
+    if (options.per_class) details += "\n" + to_text(per_class_table(one));
+  }
+  if (!options.predictions.empty()) write_predictions(options.predictions, bench, all);
+  print_result(session, table, json.dump());
+  if (!session.json) std::cout << details;
+}
+
+void run_eval(const EvalCommand& options, const Session& session) {
+  Log log = make_log(session);
+  std::vector<TrainedPrompt> prompts;
+  for (const std::string& path : options.prompts) prompts.push_back(read_prompt(path));
+  const Bench bench = open_bench(options, session, log);
+  std::vector<Scored> all;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    check_belongs(bench.clip, prompts[i], options.prompts[i]);
+    const at::Tensor classes =
+        class_matrix(bench.clip, prompts[i], bench.split.class_names);  // (C, E)
+    all.push_back({options.prompts[i], cat(prompts[i].payload_bytes(), " B"),
+                   score_features(bench.clip, bench.features, bench.split.test, classes,
+                                  bench.split.class_names)});
+  }
+  report(options, session, bench, all);
+}
+
+void run_zero_shot(EvalCommand options, const Session& session) {
+  Log log = make_log(session);
+  if (options.templates.empty()) {
+    options.templates = {default_template(options.images.data.dataset)};
+  }
+  const Bench bench = open_bench(options, session, log);
+  const at::Tensor classes =
+      zero_shot_matrix(bench.clip, bench.split.class_names, options.templates);  // (C, E)
+  const std::string name = options.templates.size() == 1
+                               ? "zero-shot '" + options.templates[0] + "'"
+                               : cat("zero-shot, ", options.templates.size(), " templates");
+  report(options, session, bench,
+         {{name, "0 B",
+           score_features(bench.clip, bench.features, bench.split.test, classes,
+                          bench.split.class_names)}});
+}
+
+CLI::App* add_scoring(CLI::App& app, const char* name, const char* help, EvalCommand& options) {
+  CLI::App* command = app.add_subcommand(name, help);
+  add_model_options(*command, options.model);
+  add_data_options(*command, options.images);
+  add_classes_option(*command, options.images);
+  add_cache_options(*command, options.images);
+  command->add_flag("--per-class", options.per_class, "results of each class as well");
+  command->add_option("--predictions", options.predictions, "CSV file for every prediction");
+  return command;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Session& session) {
+  auto options = std::make_shared<EvalCommand>();
+  CLI::App* command = add_scoring(app, "eval", "score prompts on the test images", *options);
+  command->add_option("--prompt", options->prompts, "one or several .qprompt files")->required();
+  command->final_callback([options, &session] { run_eval(*options, session); });
+}
+
+void add_zero_shot(CLI::App& app, Session& session) {
+  auto options = std::make_shared<EvalCommand>();
+  CLI::App* command =
+      add_scoring(app, "zero-shot", "score hand-written templates on the test images", *options);
+  command->add_option("--template", options->templates,
+                      "a text with {} for the class name; several are averaged; default: the data "
+                      "set's own");
+  command->final_callback([options, &session] { run_zero_shot(*options, session); });
+}
+
+}  // namespace qprompt::cli

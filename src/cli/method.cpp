@@ -1,0 +1,80 @@
+#include "cli/method.h"
+
+#include <charconv>
+
+namespace qprompt::cli {
+namespace {
+
+int64_t whole_number(const std::string& option, const std::string& text, int64_t low,
+                     int64_t high) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
+    fail(ErrorKind::kUsage, option, ": '", text, "' is not a whole number from ", low, " to ",
+         high);
+  }
+  return value;
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  add_model_options(command, options.model);
+  add_data_options(command, options.images);
+  add_cache_options(command, options.images);
+  command.add_option("--method", options.methods, "coop (float) or qcoop (quantized)")
+      ->capture_default_str();
+  command.add_option("--bits", options.bits, "bits of a quantized value, 1 to 8")
+      ->capture_default_str();
+  command.add_option("--shots", options.shots, "training images a class, or all")
+      ->capture_default_str();
+  command.add_flag("--post-training", options.post_training,
+                   "quantize once after training instead of while training");
+  command.add_option("--sample", options.sample,
+                     "JSON file with the training items, as 'data sample --json' prints it");
+  // The quantizer's fields show only where quantization is on, so ask for them with it on.
+  options.fit.train.quantization = Quantization::kAware;
+  add_fields(command, [&] {
+    Fields fields = fit_fields(options.fit);
+    std::erase_if(fields, [](const Field& field) { return field.name == "bits"; });
+    return fields;
+  }());
+}
+
+int64_t parse_shots(const std::string& text) {
+  return text == "all" ? 0 : whole_number("--shots", text, 1, 1'000'000);
+}
+
+std::vector<Variant> make_variants(const RunOptions& options) {
+  std::vector<Variant> variants;
+  FitOptions fit = options.fit;
+  fit.shots = parse_shots(options.shots);
+  fit.features = feature_options(options.images);
+  for (const std::string& method : split_commas(options.methods)) {
+    if (method == "coop") {
+      fit.train.quantization = Quantization::kNone;
+      variants.push_back({"CoOp", fit});
+    } else if (method == "qcoop") {
+      fit.train.quantization =
+          options.post_training ? Quantization::kPostTraining : Quantization::kAware;
+      for (const std::string& bits : split_commas(options.bits)) {
+        fit.train.quantizer.bits = whole_number("--bits", bits, 1, 8);
+        variants.push_back({cat(options.post_training ? "CoOp quantized, " : "QCoOp ", bits,
+                                bits == "1" ? " bit" : " bits"),
+                            fit});
+      }
+    } else {
+      fail(ErrorKind::kUsage, "--method: '", method, "' is not one of: coop, qcoop");
+    }
+  }
+  if (variants.empty()) fail(ErrorKind::kUsage, "--method names no method; give coop or qcoop");
+  return variants;
+}
+
+Split draw_training(const Split& split, const RunOptions& options, uint64_t seed, Log& log) {
+  if (!options.sample.empty()) return apply_sample(split, options.sample);
+  const int64_t shots = parse_shots(options.shots);
+  return shots == 0 ? split : draw_few_shot(split, shots, seed, log);
+}
+
+}  // namespace qprompt::cli

@@ -1,0 +1,151 @@
+#include "qprompt/clip.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cmath>
+#include <mutex>
+
+#include "clip/checkpoint.h"
+#include "clip/image_tower.h"
+#include "clip/text_tower.h"
+
+namespace qprompt {
+namespace {
+
+constexpr int64_t kImageBatchRows = 2048;  // rows of the ViT that one sub-batch aims at
+
+clip::Placement parse_placement(const ClipOptions& options) {
+  clip::Placement where;
+  if (options.dtype == "bfloat16") {
+    where.matrices = at::kBFloat16;
+  } else if (options.dtype != "float32") {
+    fail(ErrorKind::kUsage, "dtype '", options.dtype, "' is not one of: float32, bfloat16");
+  }
+  const std::string& name = options.device;
+  if (name != "cpu" && name != "cuda" && name.rfind("cuda:", 0) != 0) {
+    fail(ErrorKind::kUsage, "device '", name, "' is not one of: cpu, cuda, cuda:N");
+  }
+  try {
+    where.device = at::Device(name);
+    at::empty({1}, at::TensorOptions().device(where.device));
+  } catch (const c10::Error& error) {
+    const std::string reason = error.what_without_backtrace();
+    fail(ErrorKind::kUsage, "device '", name, "' is not available here (",
+         reason.substr(0, reason.find('\n')), "); use cpu");
+  }
+  return where;
+}
+
+/// Images of one sub-batch, so that memory does not grow with the number of images.
+int64_t image_batch(const ClipConfig& config) {
+  if (config.image_kind == ImageTowerKind::kResNet) {
+    // The stem's widest map has R/2 · R/2 cells, as costly each as a fraction of a ViT's row.
+    return std::max<int64_t>(1, 32 * 224 * 224 / (config.image_size * config.image_size));
+  }
+  const int64_t grid = config.image_size / config.patch_size;
+  return std::max<int64_t>(1, kImageBatchRows / (grid * grid + 1));
+}
+
+}  // namespace
+
+struct Clip::Impl {
+  explicit Impl(Tokenizer tokenizer) : tokenizer(std::move(tokenizer)) {}
+
+  Tokenizer tokenizer;
+  clip::Architecture architecture;
+  clip::Placement where;
+  double logit_scale = 1;
+  clip::TextTower text;
+  clip::VitTower vit;  // one of the two
+  clip::ResNetTower resnet;
+  at::Tensor table;  // (V, D), CPU
+  // Canonical float32 weights until the fingerprint is known; the towers share them on the CPU.
+  mutable clip::Tensors weights;
+  mutable std::once_flag fingerprint_once;
+  mutable Digest::Bytes fingerprint{};
+
+  const Digest::Bytes& find_fingerprint() const {
+    std::call_once(fingerprint_once, [this] {
+      fingerprint = clip::fingerprint_of(architecture, weights);
+      weights.clear();
+    });
+    return fingerprint;
+  }
+};
+
+Clip Clip::load(const std::string& path, const ClipOptions& options) {
+  const c10::InferenceMode normal_tensors(false);
+  const at::NoGradGuard no_grad;
+  const clip::Placement where = parse_placement(options);
+  clip::Checkpoint checkpoint = clip::open_checkpoint(path);
+  const clip::Architecture architecture = checkpoint.architecture;
+  const ClipConfig& config = architecture.config;
+  const std::string vocabulary = find_vocabulary(path, options.vocab);
+  auto impl = std::make_shared<Impl>(Tokenizer::load(vocabulary, config.vocab_size));
+  impl->architecture = architecture;
+  impl->where = where;
+  impl->weights = clip::canonicalise(std::move(checkpoint));
+  impl->logit_scale = std::exp(impl->weights.at("logit_scale").item<double>());
+  impl->table = impl->weights.at("token_embedding.weight");
+  impl->text = clip::place_text_tower(impl->weights, config, where);
+  if (config.image_kind == ImageTowerKind::kVit) {
+    impl->vit = clip::place_vit(impl->weights, config, where);
+  } else {
+    impl->resnet = clip::place_resnet(impl->weights, config, where);
+  }
+  // Towers that do not share the canonical weights must not keep a second copy of them alive.
+  if (where.device != at::kCPU || where.matrices != at::kFloat) impl->find_fingerprint();
+  return Clip(std::move(impl));
+}
+
+const ClipConfig& Clip::config() const { return impl_->architecture.config; }
+const Tokenizer& Clip::tokenizer() const { return impl_->tokenizer; }
+const Digest::Bytes& Clip::fingerprint() const { return impl_->find_fingerprint(); }
+double Clip::logit_scale() const { return impl_->logit_scale; }
+const at::Tensor& Clip::token_table() const { return impl_->table; }
+
+at::Tensor Clip::encode_image(const at::Tensor& pixels) const {
+  const c10::InferenceMode normal_tensors(false);
+  const at::NoGradGuard no_grad;
+  const ClipConfig& config = this->config();
+  check_shape(pixels, {-1, 3, config.image_size, config.image_size}, "pixels (B, 3, R, R)");
+  if (!pixels.is_floating_point()) {
+    fail(ErrorKind::kContent, "pixels (B, 3, R, R): expected floating point, normalised; came ",
+         pixels.scalar_type());
+  }
+  const int64_t images = pixels.size(0), batch = image_batch(config);
+  std::vector<at::Tensor> features;  // (B of the sub-batch, E)
+  for (int64_t first = 0; first < images; first += batch) {
+    const at::Tensor part = pixels.narrow(0, first, std::min(batch, images - first))
+                                .to(impl_->where.device, at::kFloat)
+                                .contiguous();
+    features.push_back(config.image_kind == ImageTowerKind::kVit
+                           ? clip::run_vit(impl_->vit, part)
+                           : clip::run_resnet(impl_->resnet, part));
+  }
+  if (features.empty())
+    return at::empty({0, config.embed_dim}, at::TensorOptions(impl_->where.device));
+  return features.size() == 1 ? features[0] : at::cat(features, 0);
+}
+
+at::Tensor Clip::encode_text(const PackedPrompts& prompts) const {
+  clip::check_packed(prompts, impl_->text.limits);
+  return clip::run_text_tower(impl_->text, prompts);
+}
+
+at::Tensor Clip::token_embeddings(const std::vector<int64_t>& ids) const {
+  const int64_t vocab = config().vocab_size;
+  const at::Tensor rows = at::empty({static_cast<int64_t>(ids.size()), config().text_width});
+  const at::Tensor& table = impl_->table;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || ids[i] >= vocab) {
+      fail(ErrorKind::kUsage, "token ", ids[i], " is not one of the ", vocab, " of this model");
+    }
+    rows.select(0, static_cast<int64_t>(i)).copy_(table.select(0, ids[i]));
+  }
+  return rows;
+}
+
+}  // namespace qprompt

@@ -1,0 +1,98 @@
+#include <filesystem>
+#include <unordered_map>
+
+#include "dataset/readers.h"
+
+namespace qprompt {
+namespace dataset {
+
+std::string first_few(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 5;
+  std::string out;
+  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) {
+    out += (i == 0 ? "'" : ", '") + names[i] + "'";
+  }
+  if (names.size() > kShown) out += cat(" and ", names.size() - kShown, " more");
+  return out;
+}
+
+const char* plural(int64_t count) { return count == 1 ? "" : "s"; }
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_classes(const Split& split, const std::string& where, Log& log) {
+  if (split.train.empty()) {
+    fail(ErrorKind::kContent, where, " lists no training images");
+  }
+  if (split.class_names.size() < 2) {
+    fail(ErrorKind::kContent, where, " has one class only, '", split.class_names.front(),
+         "'; at least two are needed to tell apart");
+  }
+  std::vector<int64_t> train_counts(split.class_names.size());
+  for (const Item& item : split.train) ++train_counts[static_cast<size_t>(item.label)];
+  std::unordered_map<std::string, size_t> first_label;
+  for (size_t label = 0; label < split.class_names.size(); ++label) {
+    const std::string& name = split.class_names[label];
+    if (train_counts[label] == 0) {
+      fail(ErrorKind::kContent, where, ": class '", name, "' (label ", label,
+           ") has no training image");
+    }
+    const auto [known, is_new] = first_label.emplace(name, label);
+    if (!is_new) {
+      log.warn(cat("classes ", known->second, " and ", label, " are both named '", name,
+                   "'; a prompt cannot tell them apart"));
+    }
+  }
+}
+
+void check_images(const Split& split) {
+  std::vector<std::string> missing;
+  int64_t total = 0;
+  for (const auto* items : {&split.train, &split.val, &split.test}) {
+    for (const Item& item : *items) {
+      std::error_code ignored;
+      ++total;
+      const bool found = fs::is_regular_file(fs::path(split.image_root) / item.path, ignored);
+      if (!found) missing.push_back(item.path);
+    }
+  }
+  if (missing.empty()) return;
+  fail(
+      ErrorKind::kPath, missing.size(), " of the ", total, " images of ", split.name,
+      " are missing below '", split.image_root, "': ", first_few(missing),
+      ". Put them there, or name the folder that has them; `data check` lists all that is missing");
+}
+
+}  // namespace
+}  // namespace dataset
+
+Split load_split(const DataOptions& options, Log& log) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path given = fs::absolute(options.root, error).lexically_normal();
+  // A slash at the end would make the folder's own name empty.
+  const std::string root = (given.has_filename() ? given : given.parent_path()).string();
+  if (options.root.empty() || !fs::is_directory(root, error)) {
+    fail(ErrorKind::kPath, "the data folder '", options.root, "' does not exist or is no folder");
+  }
+  Split split;
+  if (options.dataset.empty()) {
+    split = dataset::read_folder(root, options.seed, log);
+  } else {
+    const auto* set = dataset::find_dataset(options.dataset);
+    if (set == nullptr) {
+      std::string names;
+      for (const auto& name : known_datasets()) names += (names.empty() ? "" : ", ") + name;
+      fail(ErrorKind::kUsage, "the data set '", options.dataset, "' is unknown; known are ", names,
+           ". For a folder with a sub-folder a class, name no data set");
+    }
+    split = dataset::read_coop(root, *set);
+  }
+  dataset::check_classes(split, cat("'", root, "'"), log);
+  if (options.check_images) dataset::check_images(split);
+  return split;
+}
+
+}  // namespace qprompt

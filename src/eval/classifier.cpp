@@ -1,0 +1,47 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "qprompt/eval.h"
+#include "qprompt/image.h"
+
+namespace qprompt {
+
+Classifier::Classifier(const Clip& clip, const TrainedPrompt& prompt,
+                       std::vector<std::string> class_names)
+    : clip_(clip),
+      names_(std::move(class_names)),
+      classes_(class_matrix(clip, prompt, names_).cpu()) {}
+
+Classifier::Classifier(const Clip& clip, const std::vector<std::string>& templates,
+                       std::vector<std::string> class_names)
+    : clip_(clip),
+      names_(std::move(class_names)),
+      classes_(zero_shot_matrix(clip, names_, templates).cpu()) {}
+
+std::vector<std::vector<Answer>> Classifier::classify(const at::Tensor& pixels, int64_t top) const {
+  const at::NoGradGuard no_grad;
+  const int64_t size = clip_.config().image_size;
+  check_shape(pixels, {-1, 3, size, size}, "pixels");
+  const at::Tensor features = clip_.encode_image(pixels).cpu();                         // (B, E)
+  const at::Tensor probabilities = class_logits(clip_, features, classes_).softmax(1);  // (B, C)
+  const int64_t k = std::clamp<int64_t>(top, 1, static_cast<int64_t>(names_.size()));
+  auto [values, indices] = probabilities.topk(k, 1);  // (B, k) each
+  std::vector<std::vector<Answer>> answers(static_cast<size_t>(pixels.size(0)));
+  for (size_t b = 0; b < answers.size(); ++b) {
+    for (int64_t j = 0; j < k; ++j) {
+      const int64_t label = indices[int64_t(b)][j].item<int64_t>();
+      answers[b].push_back(
+          {label, names_[static_cast<size_t>(label)], values[int64_t(b)][j].item<double>()});
+    }
+  }
+  return answers;
+}
+
+std::vector<Answer> Classifier::classify_file(const std::string& path, int64_t top,
+                                              const DecodeOptions& options) const {
+  const Image image = test_view(read_image(path, options), clip_.config().image_size);
+  return classify(to_pixels(image, clip_.config().normalization).unsqueeze(0), top).front();
+}
+
+}  // namespace qprompt

@@ -1,0 +1,61 @@
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "qprompt/eval.h"
+
+namespace qprompt {
+namespace {
+
+at::Tensor unit_rows(const at::Tensor& rows) {
+  return rows / rows.norm(2, -1, true).clamp_min(1e-12);
+}
+
+}  // namespace
+
+at::Tensor class_logits(const Clip& clip, const at::Tensor& image, const at::Tensor& classes) {
+  check_shape(image, {-1, clip.config().embed_dim}, "image features");
+  check_shape(classes, {-1, clip.config().embed_dim}, "class features");
+  return clip.logit_scale() * at::mm(unit_rows(image), unit_rows(classes).t());  // (N, C)
+}
+
+Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<Item>& items,
+                     const at::Tensor& classes, const std::vector<std::string>& class_names) {
+  const at::NoGradGuard no_grad;
+  Score score;
+  score.failed = static_cast<int64_t>(set.failed.size());
+  score.total = static_cast<int64_t>(set.kept.size());
+  for (const std::string& name : class_names) score.classes.push_back({name, 0, 0, 0});
+  if (score.total == 0) return score;
+  const at::Tensor logits = class_logits(clip, set.features[0], classes.to(at::kCPU));  // (N, C)
+  const at::Tensor best = logits.argmax(1).contiguous();                                // (N)
+  const int64_t* predicted = best.data_ptr<int64_t>();
+  for (int64_t i = 0; i < score.total; ++i) {
+    const auto label = static_cast<size_t>(items[static_cast<size_t>(set.kept[size_t(i)])].label);
+    score.predictions.push_back(predicted[i]);
+    ++score.classes.at(label).total;
+    ++score.classes.at(static_cast<size_t>(predicted[i])).predicted;
+    if (static_cast<size_t>(predicted[i]) == label) {
+      ++score.correct;
+      ++score.classes[label].correct;
+    }
+  }
+  return score;
+}
+
+double harmonic_mean(double base, double fresh) {
+  return base + fresh > 0 ? 2 * base * fresh / (base + fresh) : 0;
+}
+
+Spread spread(const std::vector<double>& values) {
+  Spread out;
+  if (values.empty()) return out;
+  for (double v : values) out.mean += v / static_cast<double>(values.size());
+  for (double v : values) {
+    out.deviation += (v - out.mean) * (v - out.mean) / static_cast<double>(values.size());
+  }
+  out.deviation = std::sqrt(out.deviation);
+  return out;
+}
+
+}  // namespace qprompt

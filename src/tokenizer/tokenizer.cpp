@@ -1,0 +1,98 @@
+#include "qprompt/tokenizer.h"
+
+#include <algorithm>
+
+#include "qprompt/base.h"
+#include "tokenizer/byte_pairs.h"
+#include "tokenizer/text.h"
+#include "tokenizer/vocabulary.h"
+
+namespace qprompt {
+namespace {
+
+namespace tk = tokenizer;
+
+/// More than any prompt has; keeps a file given by mistake from being tokenized.
+constexpr size_t kMaxTextBytes = size_t{4} << 20;
+constexpr size_t kMaxShownCharacters = 80;
+
+/// The text for a message: valid UTF-8, its beginning when it is long.
+std::string shown(const std::string& text) {
+  // Four bytes a character at most, so what is cut off here would not be shown.
+  const auto start = std::string_view(text).substr(0, 4 * kMaxShownCharacters + 4);
+  std::u32string characters = tk::decode_utf8(start);
+  const bool whole = text.size() == start.size() && characters.size() <= kMaxShownCharacters;
+  if (whole) return tk::encode_utf8(characters);
+  characters.resize(std::min(characters.size(), kMaxShownCharacters));
+  return tk::encode_utf8(characters) + "…";
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  explicit Impl(tk::Vocabulary v) : vocabulary(std::move(v)), pairs(vocabulary) {}
+  tk::Vocabulary vocabulary;
+  tk::BytePairs pairs;
+};
+
+Tokenizer Tokenizer::load(const std::string& path, int64_t vocab_size) {
+  return Tokenizer(std::make_shared<const Impl>(tk::read_vocabulary(path, vocab_size)));
+}
+
+std::vector<int64_t> Tokenizer::encode(const std::string& text) const {
+  if (text.size() > kMaxTextBytes) {
+    fail(ErrorKind::kContent, "the text '", shown(text), "' has ", text.size(), " bytes; at most ",
+         kMaxTextBytes, " are tokenized");
+  }
+  std::vector<int64_t> ids;
+  const std::u32string cleaned = tk::clean(text);
+  for (const std::u32string_view piece : tk::split(cleaned)) {
+    if (piece == tk::kStartText) {
+      ids.push_back(start_token());
+    } else if (piece == tk::kEndText) {
+      ids.push_back(end_token());
+    } else {
+      impl_->pairs.append(tk::encode_utf8(piece), ids);
+    }
+  }
+  return ids;
+}
+
+std::vector<int64_t> Tokenizer::encode_framed(const std::string& text,
+                                              int64_t context_length) const {
+  std::vector<int64_t> ids = encode(text);
+  ids.insert(ids.begin(), start_token());
+  ids.push_back(end_token());
+  if (static_cast<int64_t>(ids.size()) > context_length) {
+    fail(ErrorKind::kContent, "the text '", shown(text), "' has ", ids.size(),
+         " tokens with start and end; the model takes at most ", context_length, ", so shorten it");
+  }
+  return ids;
+}
+
+std::string Tokenizer::token_text(int64_t id) const {
+  if (id < 0 || id >= vocab_size()) {
+    fail(ErrorKind::kContent, "token id ", id, " is outside the vocabulary, 0 … ",
+         vocab_size() - 1);
+  }
+  const std::string& token = impl_->vocabulary.tokens[static_cast<size_t>(id)];
+  if (id == start_token() || id == end_token()) return token;
+  const bool ends_word = token.ends_with(tk::kEndOfWord);
+  const auto symbol =
+      std::string_view(token).substr(0, token.size() - (ends_word ? tk::kEndOfWord.size() : 0));
+  std::string bytes;
+  for (const char32_t c : tk::decode_utf8(symbol)) {
+    const auto found = tk::byte_alphabet().byte_of.find(c);
+    if (found == tk::byte_alphabet().byte_of.end()) return token;  // an added token, not of bytes
+    bytes.push_back(static_cast<char>(found->second));
+  }
+  return tk::encode_utf8(tk::decode_utf8(bytes)) + (ends_word ? " " : "");
+}
+
+int64_t Tokenizer::start_token() const { return impl_->vocabulary.start; }
+int64_t Tokenizer::end_token() const { return impl_->vocabulary.end; }
+int64_t Tokenizer::vocab_size() const {
+  return static_cast<int64_t>(impl_->vocabulary.tokens.size());
+}
+
+}  // namespace qprompt

@@ -1,0 +1,122 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "qprompt/features.h"
+#include "support/tiny_clip.h"
+
+namespace qprompt {
+namespace {
+
+using testing_support::open_tiny_clip;
+using testing_support::read_all;
+using testing_support::TempFolder;
+using testing_support::tiny_oracle;
+using testing_support::write_all;
+
+/// A folder with copies of three of the oracle's images.
+class FeaturesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"a_odd.jpg", "b_photo.jpg", "d_grey.png"}) {
+      write_all(folder_ / ("images/" + std::string(name)),
+                read_all(tiny_oracle() + "/images/" + name));
+      split_.train.push_back({name, 0});
+    }
+    split_.image_root = folder_ / "images";
+    split_.class_names = {"thing"};
+    options_.cache = folder_ / "cache";
+  }
+  FeatureSet test_view() {
+    return test_features(clip_, split_.image_root, split_.train, options_, log_);
+  }
+  FeatureSet views(int64_t count, uint64_t seed) {
+    return train_features(clip_, split_, {count, seed}, options_, log_);
+  }
+  std::string cache_file() {
+    for (const auto& e : std::filesystem::recursive_directory_iterator(options_.cache)) {
+      if (e.is_regular_file()) return e.path().string();
+    }
+    return "";
+  }
+
+  TempFolder folder_;
+  Clip clip_ = open_tiny_clip();
+  Split split_;
+  FeatureOptions options_;
+  Log log_;
+};
+
+TEST_F(FeaturesTest, ASecondPassReadsTheSameRowsFromDisk) {
+  const FeatureSet first = test_view(), second = test_view();
+  EXPECT_EQ(first.encoded, 3);
+  EXPECT_EQ(second.encoded, 0);
+  EXPECT_TRUE(at::equal(first.features, second.features));
+}
+
+TEST_F(FeaturesTest, ListsShareRowsAndOrderIsTheLists) {
+  const FeatureSet whole = test_view();
+  std::swap(split_.train[0], split_.train[2]);
+  split_.train.pop_back();
+  const FeatureSet part = test_view();
+  EXPECT_EQ(part.encoded, 0);
+  EXPECT_TRUE(at::equal(part.features[0][0], whole.features[0][2]));
+}
+
+TEST_F(FeaturesTest, ViewsDifferByNumberAndSeedAndRepeat) {
+  const FeatureSet a = views(2, 1), b = views(2, 2), again = views(2, 1);
+  EXPECT_EQ(a.features.size(0), 2);
+  EXPECT_EQ(a.encoded, 6);
+  EXPECT_EQ(again.encoded, 0);
+  EXPECT_TRUE(at::equal(a.features, again.features));
+  EXPECT_FALSE(at::equal(a.features[0], a.features[1]));
+  EXPECT_FALSE(at::equal(a.features, b.features));
+}
+
+TEST_F(FeaturesTest, ADamagedCacheFileIsReportedAndNotUsed) {
+  const FeatureSet first = test_view();
+  const std::string path = cache_file();
+  std::string bytes = read_all(path);
+  bytes[bytes.size() - 3] ^= 0x40;
+  write_all(path, bytes);
+  const FeatureSet second = test_view();
+  EXPECT_EQ(second.encoded, 3);
+  EXPECT_TRUE(at::equal(first.features, second.features));
+  ASSERT_FALSE(log_.warnings().empty());
+  EXPECT_NE(log_.warnings().back().find(path), std::string::npos);
+  write_all(cache_file(), bytes.substr(0, bytes.size() / 2));
+  EXPECT_EQ(test_view().encoded, 3);
+}
+
+TEST_F(FeaturesTest, AChangedImageIsEncodedAgain) {
+  test_view();
+  write_all(folder_ / "images/a_odd.jpg", read_all(tiny_oracle() + "/images/h_large.jpg"));
+  EXPECT_EQ(test_view().encoded, 1);
+}
+
+TEST_F(FeaturesTest, BrokenImagesAreCountedOrAreErrors) {
+  write_all(folder_ / "images/b_photo.jpg",
+            read_all(tiny_oracle() + "/images/b_photo.jpg").substr(0, 500));
+  EXPECT_THROW(test_view(), Error);
+  options_.skip_broken = true;
+  const FeatureSet set = test_view();
+  EXPECT_EQ(set.kept, (std::vector<int64_t>{0, 2}));
+  ASSERT_EQ(set.failed.size(), 1u);
+  EXPECT_NE(set.failed[0].find("b_photo.jpg"), std::string::npos);
+  EXPECT_THROW(views(1, 1), Error) << "training never skips";
+}
+
+TEST_F(FeaturesTest, NoCacheWritesNothing) {
+  options_.cache = "none";
+  EXPECT_EQ(test_view().encoded, 3);
+  EXPECT_EQ(test_view().encoded, 3);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "cache"));
+}
+
+TEST_F(FeaturesTest, ACacheThatCannotBeWrittenIsAWarning) {
+  options_.cache = "/dev/null/cache";
+  EXPECT_EQ(test_view().encoded, 3);
+  ASSERT_FALSE(log_.warnings().empty());
+}
+
+}  // namespace
+}  // namespace qprompt

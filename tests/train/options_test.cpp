@@ -1,0 +1,53 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "qprompt/train.h"
+
+namespace qprompt {
+namespace {
+
+TEST(TrainOptionsTest, EveryFieldPrintsWhatItParses) {
+  FitOptions options;
+  for (const Field& field : fit_fields(options)) {
+    const std::string before = field.print();
+    field.parse(before);
+    EXPECT_EQ(field.print(), before) << field.name;
+    EXPECT_FALSE(field.help.empty()) << field.name;
+  }
+}
+
+TEST(TrainOptionsTest, NamesAreUnique) {
+  FitOptions options;
+  std::vector<std::string> names;
+  for (const Field& field : fit_fields(options)) {
+    EXPECT_EQ(std::count(names.begin(), names.end(), field.name), 0) << field.name;
+    names.push_back(field.name);
+  }
+}
+
+TEST(TrainOptionsTest, TheLastRateNeverReachesZero) {
+  TrainOptions options;
+  options.epochs = 50;
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, 0), 1e-5);
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, 1), 0.002);
+  EXPECT_NEAR(learning_rate_at(options, 49), 7.8853e-06, 1e-10);
+}
+
+TEST(TrainOptionsTest, BadValuesAreRefusedAsUsage) {
+  FitOptions options;
+  for (const Field& field : fit_fields(options)) {
+    if (field.name == "init") continue;
+    for (const char* text : {"", "maybe", "1e999", "nan"}) {
+      try {
+        field.parse(text);
+        ADD_FAILURE() << field.name << " took '" << text << "'";
+      } catch (const Error& e) {
+        EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace qprompt
