@@ -9,6 +9,21 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+
+# Packed products. The distribution's LibTorch uses the same library; one that brings oneDNN within
+# itself must not meet a second copy of it.
+find_path(QPROMPT_DNNL_INCLUDE oneapi/dnnl/dnnl_version.h)
+find_library(QPROMPT_DNNL_LIBRARY dnnl)
+set(QPROMPT_ONEDNN_DEFAULT OFF)
+if(QPROMPT_DNNL_INCLUDE AND QPROMPT_DNNL_LIBRARY AND Torch_VERSION VERSION_LESS 2)
+  file(STRINGS ${QPROMPT_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h dnnl_two
+       REGEX "define DNNL_VERSION_MAJOR +2$")
+  if(dnnl_two)
+    set(QPROMPT_ONEDNN_DEFAULT ON)
+  endif()
+endif()
+option(QPROMPT_ONEDNN "Multiply with weights packed by oneDNN 2" ${QPROMPT_ONEDNN_DEFAULT})
 
 # LibTorch as one interface target; its own flags (a C++ ABI choice, say) come along.
 separate_arguments(QPROMPT_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")

@@ -1,57 +1,63 @@
+// Compiled once for each instruction set by Highway; the functions below pick one when called.
 #include "clip/attention_loops.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "clip/attention_loops.cpp"
+#include <hwy/foreach_target.h>
+// After the list of targets.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-namespace qprompt::clip {
-namespace {
+#include "clip/lanes-inl.h"
 
-constexpr int kLanes = 8;  // partial sums that the compiler may keep in vector registers
+HWY_BEFORE_NAMESPACE();
+namespace qprompt::clip {
+namespace HWY_NAMESPACE {
 
 template <class T>
-T dot(const T* a, const T* b, int64_t n) {
-  T sums[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  T total = 0;
-  for (T sum : sums) total += sum;
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
+HWY_INLINE T dot(const T* a, const T* b, int64_t n) {
+  Sum<T> sum;
+  for_lanes<T>(n, [&](auto d, int64_t i)
+                      HWY_ATTR { sum.add(d, hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i))); });
+  return sum.total();
 }
 
 /// y += s · x
 template <class T>
-void add_scaled(T* __restrict y, const T* __restrict x, T s, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] += s * x[i];
+HWY_INLINE void add_scaled(T* y, const T* x, T s, int64_t n) {
+  for_lanes<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+    hn::StoreU(hn::MulAdd(hn::Set(d, s), hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
+  });
 }
 
-/// Calls f(key row, index among the keys seen) for every key that query `i` sees.
-template <class T, class F>
-void for_keys(const AttentionBuffers<T>& in, int64_t i, F&& f) {
-  const int64_t* query = in.plan + 3 * i;
-  int64_t j = 0;
-  for (int64_t row = 0; row < query[0]; ++row) f(row, j++);
-  for (int64_t row = query[1]; row < query[2]; ++row) f(row, j++);
-}
+/// The keys that one query sees: rows [0, prefix), then [begin, end).
+struct Keys {
+  int64_t prefix, begin, count;
+  template <class T>
+  HWY_INLINE Keys(const AttentionBuffers<T>& in, int64_t query)
+      : prefix(in.plan[3 * query]),
+        begin(in.plan[3 * query + 1]),
+        count(prefix + in.plan[3 * query + 2] - begin) {}
+  /// Row of the j-th of them.
+  HWY_INLINE int64_t row(int64_t j) const { return j < prefix ? j : begin + j - prefix; }
+};
 
 template <class T>
-int64_t keys_of(const AttentionBuffers<T>& in, int64_t i) {
-  const int64_t* query = in.plan + 3 * i;
-  return query[0] + query[2] - query[1];
-}
-
-template <class T>
-void softmax(T* values, int64_t n) {
-  T largest = values[0];
-  for (int64_t j = 1; j < n; ++j) largest = std::max(largest, values[j]);
-  T sum = 0;
-  for (int64_t j = 0; j < n; ++j) sum += values[j] = std::exp(values[j] - largest);
-  for (int64_t j = 0; j < n; ++j) values[j] /= sum;
+HWY_INLINE void softmax(T* values, int64_t n) {
+  const T largest = *std::max_element(values, values + n);
+  Sum<T> sum;
+  for_lanes<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, values + i), hn::Set(d, largest)));
+    hn::StoreU(e, d, values + i);
+    sum.add(d, e);
+  });
+  const T scale = T(1) / sum.total();
+  for_lanes<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+    hn::StoreU(hn::Mul(hn::LoadU(d, values + i), hn::Set(d, scale)), d, values + i);
+  });
 }
 
 template <class T>
@@ -61,17 +67,17 @@ void forward_head(const AttentionBuffers<T>& in, int64_t head, T* out, T* probab
   T* p = probabilities + head * in.links;
   for (int64_t i = 0; i < in.query_count; ++i) {
     const T* q = in.q + i * in.q_stride + offset;
-    const int64_t n = keys_of(in, i);
-    for_keys(in, i, [&](int64_t row, int64_t j) {
-      p[j] = scale * dot(q, in.k + row * in.kv_stride + offset, d);
-    });
-    softmax(p, n);
+    const Keys keys(in, i);
+    for (int64_t j = 0; j < keys.count; ++j) {
+      p[j] = scale * dot(q, in.k + keys.row(j) * in.kv_stride + offset, d);
+    }
+    softmax(p, keys.count);
     T* y = out + i * in.heads * d + offset;
     std::fill(y, y + d, T(0));
-    for_keys(in, i, [&](int64_t row, int64_t j) {
-      add_scaled(y, in.v + row * in.kv_stride + offset, p[j], d);
-    });
-    p += n;
+    for (int64_t j = 0; j < keys.count; ++j) {
+      add_scaled(y, in.v + keys.row(j) * in.kv_stride + offset, p[j], d);
+    }
+    p += keys.count;
   }
 }
 
@@ -85,50 +91,88 @@ void backward_head(const AttentionBuffers<T>& in, int64_t head, const T* probabi
   for (int64_t i = 0; i < in.query_count; ++i) {
     const int64_t at = i * in.q_stride + offset;
     const T* g = out_grad + i * in.heads * d + offset;
-    const int64_t n = keys_of(in, i);
-    dp.resize(n);
+    const Keys keys(in, i);
+    dp.resize(static_cast<size_t>(keys.count));
     T mean = 0;
-    for_keys(in, i, [&](int64_t row, int64_t j) {
-      dp[j] = dot(g, in.v + row * in.kv_stride + offset, d);
+    for (int64_t j = 0; j < keys.count; ++j) {
+      dp[j] = dot(g, in.v + keys.row(j) * in.kv_stride + offset, d);
       mean += p[j] * dp[j];
-    });
-    for_keys(in, i, [&](int64_t row, int64_t j) {
-      const int64_t key = row * in.kv_stride + offset;
+    }
+    for (int64_t j = 0; j < keys.count; ++j) {
+      const int64_t key = keys.row(j) * in.kv_stride + offset;
       const T ds = p[j] * (dp[j] - mean) * scale;
       add_scaled(grads.v + key, g, p[j], d);
       add_scaled(grads.q + at, in.k + key, ds, d);
       add_scaled(grads.k + key, in.q + at, ds, d);
-    });
-    p += n;
+    }
+    p += keys.count;
   }
+}
+
+void forward_float(const AttentionBuffers<float>& in, int64_t head, float* out, float* p) {
+  forward_head(in, head, out, p);
+}
+void forward_double(const AttentionBuffers<double>& in, int64_t head, double* out, double* p) {
+  forward_head(in, head, out, p);
+}
+void backward_float(const AttentionBuffers<float>& in, int64_t head, const float* p,
+                    const float* out_grad, const AttentionGradients<float>& grads) {
+  backward_head(in, head, p, out_grad, grads);
+}
+void backward_double(const AttentionBuffers<double>& in, int64_t head, const double* p,
+                     const double* out_grad, const AttentionGradients<double>& grads) {
+  backward_head(in, head, p, out_grad, grads);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace qprompt::clip
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace qprompt::clip {
+namespace {
+
+HWY_EXPORT(forward_float);
+HWY_EXPORT(forward_double);
+HWY_EXPORT(backward_float);
+HWY_EXPORT(backward_double);
+
+// Heads go to threads: no two of them touch the same column, so prefix rows need no lock and sums
+// have one order at any number of threads.
+template <class F>
+void for_heads(int64_t heads, F&& f) {
+  at::parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t head = begin; head < end; ++head) f(head);
+  });
 }
 
 }  // namespace
 
-// Heads go to threads: no two of them touch the same column, so prefix rows need no lock and sums
-// have one order at any number of threads.
-template <class T>
-void attention_forward(const AttentionBuffers<T>& in, T* out, T* probabilities) {
-  at::parallel_for(0, in.heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) forward_head(in, head, out, probabilities);
-  });
+template <>
+void attention_forward(const AttentionBuffers<float>& in, float* out, float* probabilities) {
+  const auto run = HWY_DYNAMIC_DISPATCH(forward_float);
+  for_heads(in.heads, [&](int64_t head) { run(in, head, out, probabilities); });
 }
 
-template <class T>
-void attention_backward(const AttentionBuffers<T>& in, const T* probabilities, const T* out_grad,
-                        const AttentionGradients<T>& grads) {
-  at::parallel_for(0, in.heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      backward_head(in, head, probabilities, out_grad, grads);
-    }
-  });
+template <>
+void attention_forward(const AttentionBuffers<double>& in, double* out, double* probabilities) {
+  const auto run = HWY_DYNAMIC_DISPATCH(forward_double);
+  for_heads(in.heads, [&](int64_t head) { run(in, head, out, probabilities); });
 }
 
-template void attention_forward<float>(const AttentionBuffers<float>&, float*, float*);
-template void attention_forward<double>(const AttentionBuffers<double>&, double*, double*);
-template void attention_backward<float>(const AttentionBuffers<float>&, const float*, const float*,
-                                        const AttentionGradients<float>&);
-template void attention_backward<double>(const AttentionBuffers<double>&, const double*,
-                                         const double*, const AttentionGradients<double>&);
+template <>
+void attention_backward(const AttentionBuffers<float>& in, const float* probabilities,
+                        const float* out_grad, const AttentionGradients<float>& grads) {
+  const auto run = HWY_DYNAMIC_DISPATCH(backward_float);
+  for_heads(in.heads, [&](int64_t head) { run(in, head, probabilities, out_grad, grads); });
+}
+
+template <>
+void attention_backward(const AttentionBuffers<double>& in, const double* probabilities,
+                        const double* out_grad, const AttentionGradients<double>& grads) {
+  const auto run = HWY_DYNAMIC_DISPATCH(backward_double);
+  for_heads(in.heads, [&](int64_t head) { run(in, head, probabilities, out_grad, grads); });
+}
 
 }  // namespace qprompt::clip
+#endif

@@ -5,7 +5,8 @@
 
 namespace qprompt::clip {
 
-/// Rows of q, k, v lie `q_stride` and `kv_stride` values apart; head h is columns [h·d, (h+1)·d).
+/// Rows of q, k and v lie `q_stride` and `kv_stride` values apart; head h is columns
+/// [h·d, (h+1)·d).
 template <class T>
 struct AttentionBuffers {
   const T* q = nullptr;

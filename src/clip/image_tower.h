@@ -12,7 +12,7 @@ struct VitTower {
   at::Tensor class_row;  ///< (1, D): class embedding plus its position
   at::Tensor positions;  ///< (g·g, D) of the patches
   LayerNorm ln_pre, ln_post;
-  std::vector<Block> blocks;
+  Blocks blocks;
   at::Tensor projection;  ///< (E, D): the canonical one transposed
   int64_t heads = 1;
   int64_t patch_size = 1;

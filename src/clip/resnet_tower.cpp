@@ -83,8 +83,7 @@ ResNetTower place_resnet(const Tensors& weights, const ClipConfig& config, const
   }
   const auto projection = [&](const char* part) {
     const std::string name = cat("visual.attnpool.", part, "_proj.");
-    return Affine{place_matrix(weights, name + "weight", where),
-                  place_vector(weights, name + "bias", where)};
+    return place_affine(weights, name + "weight", name + "bias", where);
   };
   tower.positions = place_vector(weights, "visual.attnpool.positional_embedding", where);
   tower.q = projection("q");

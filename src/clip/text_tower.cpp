@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/custom_class.h>
 
-#include "clip/packed_attention.h"
+#include "clip/fused_block.h"
 
 namespace qprompt::clip {
 namespace {
@@ -24,36 +27,16 @@ at::Tensor assemble(const TextTower& tower, const PackedPrompts& prompts, const 
   return x.index_add(0, at_rows, learned);
 }
 
-at::Tensor run_block(const Block& block, const at::Tensor& x, const AttentionPlan& plan,
-                     int64_t heads) {
-  const at::Tensor qkv = affine(normalise(x, block.ln_1), block.qkv);  // (T, 3D)
-  const at::Tensor seen = attend_all(qkv, plan, heads);                // (T, D)
-  return add_mlp(add_projection(x, seen, block.out, 1), block);
-}
-
-/// The last block for the C rows that are read: the others are only its keys and values. (C, D)
-at::Tensor run_last_block(const Block& block, const at::Tensor& x, const PackedPlan& plan,
-                          int64_t heads) {
-  const int64_t width = x.size(1);
-  const at::Tensor read = plan.read.to(x.device());
-  const at::Tensor normal = normalise(x, block.ln_1);  // (T, D)
-  const at::Tensor q =
-      affine(normal.index_select(0, read),
-             {block.qkv.weight.narrow(0, 0, width), block.qkv.bias.narrow(0, 0, width)});  // (C, D)
-  const at::Tensor kv = affine(normal, {block.qkv.weight.narrow(0, width, 2 * width),
-                                        block.qkv.bias.narrow(0, width, 2 * width)});  // (T, 2D)
-  const at::Tensor seen = attend_read(q, kv, plan.read_rows, heads);                   // (C, D)
-  return add_mlp(add_projection(x.index_select(0, read), seen, block.out, 1), block);
-}
-
 at::Tensor run_group(const TextTower& tower, const PackedPrompts& prompts) {
-  const PackedPlan plan = plan_packed(prompts);
-  at::Tensor x = assemble(tower, prompts, plan);  // (T, D)
-  for (size_t i = 0; i + 1 < tower.blocks.size(); ++i) {
-    x = run_block(tower.blocks[i], x, plan.all_rows, tower.heads);
+  auto sequence = std::make_shared<Sequence>();
+  sequence->heads = tower.heads;
+  sequence->packed = std::make_shared<const PackedPlan>(plan_packed(prompts));
+  at::Tensor x = assemble(tower, prompts, *sequence->packed);  // (T, D)
+  const at::Tensor& learned_rows = sequence->packed->learned_at;
+  for (size_t i = 0; i < tower.blocks.size(); ++i) {
+    x = run_block(tower.blocks[i], x, sequence, i == 0 ? learned_rows : at::Tensor());
   }
-  x = run_last_block(tower.blocks.back(), x, plan, tower.heads);  // (C, D)
-  return times_transposed(normalise(x, tower.ln_final), tower.projection);
+  return times_transposed(normalise(x, tower.ln_final), tower.projection);  // (C, E)
 }
 
 /// Classes [first, last) of `prompts` with the prefix, as prompts of their own.
@@ -74,6 +57,79 @@ PackedPrompts take_classes(const PackedPrompts& prompts, size_t first, size_t la
   return group;
 }
 
+/// Where groups of whole classes begin and end, each of about `rows` own rows at most.
+std::vector<std::pair<size_t, size_t>> group_by_rows(const PackedPrompts& prompts, int64_t rows) {
+  std::vector<std::pair<size_t, size_t>> groups;
+  for (size_t first = 0; first < prompts.classes.size();) {
+    size_t last = first + 1;
+    while (last < prompts.classes.size() &&
+           prompts.classes[last].end - prompts.classes[first].begin <= rows) {
+      ++last;
+    }
+    groups.emplace_back(first, last);
+    first = last;
+  }
+  return groups;
+}
+
+std::vector<std::pair<size_t, size_t>> group_by_classes(const PackedPrompts& prompts,
+                                                        int64_t count) {
+  std::vector<std::pair<size_t, size_t>> groups;
+  const size_t classes = prompts.classes.size(), step = static_cast<size_t>(count);
+  for (size_t first = 0; first < classes; first += step) {
+    groups.emplace_back(first, std::min(first + step, classes));
+  }
+  return groups;
+}
+
+/// Features (C, E), group after group.
+at::Tensor run_groups(const TextTower& tower, const PackedPrompts& prompts,
+                      const std::vector<std::pair<size_t, size_t>>& groups) {
+  if (groups.size() == 1) return run_group(tower, prompts);
+  std::vector<at::Tensor> features;  // (C of the group, E)
+  for (const auto& [first, last] : groups) {
+    features.push_back(run_group(tower, take_classes(prompts, first, last)));
+  }
+  return at::cat(features, 0);
+}
+
+/// What the way back of a chunked pass needs.
+struct ChunkedCall : torch::CustomClassHolder {
+  TextTower tower;
+  PackedPrompts prompts;  // without its learned rows
+  int64_t chunk = 1;      // classes
+};
+
+struct ChunkedTower : torch::autograd::Function<ChunkedTower> {
+  using Context = torch::autograd::AutogradContext;
+  using Variables = torch::autograd::variable_list;
+
+  static at::Tensor forward(Context* context, const at::Tensor& learned,
+                            const c10::intrusive_ptr<ChunkedCall>& call) {
+    context->saved_data["call"] = c10::IValue::make_capsule(call);
+    context->save_for_backward({learned});
+    PackedPrompts prompts = call->prompts;
+    prompts.learned = learned.detach();
+    return run_groups(call->tower, prompts, group_by_classes(prompts, call->chunk));
+  }
+
+  static Variables backward(Context* context, Variables grads) {
+    const auto holder = context->saved_data["call"].toCapsule();
+    const ChunkedCall& call = static_cast<const ChunkedCall&>(*holder);
+    const at::AutoGradMode with_graph(true);
+    PackedPrompts prompts = call.prompts;
+    prompts.learned = context->get_saved_variables()[0].detach().requires_grad_();
+    at::Tensor total = at::zeros_like(prompts.learned, {}, at::MemoryFormat::Contiguous);
+    for (const auto& [first, last] : group_by_classes(prompts, call.chunk)) {
+      const auto count = static_cast<int64_t>(last - first);
+      const at::Tensor features = run_group(call.tower, take_classes(prompts, first, last));
+      const at::Tensor part = grads[0].narrow(0, static_cast<int64_t>(first), count);
+      total = total + torch::autograd::grad({features}, {prompts.learned}, {part})[0];
+    }
+    return {total.detach(), at::Tensor()};
+  }
+};
+
 }  // namespace
 
 TextTower place_text_tower(const Tensors& weights, const ClipConfig& config,
@@ -81,10 +137,7 @@ TextTower place_text_tower(const Tensors& weights, const ClipConfig& config,
   TextTower tower;
   tower.table = place_vector(weights, "token_embedding.weight", where);
   tower.positions = place_vector(weights, "positional_embedding", where);
-  for (int64_t i = 0; i < config.text_layers; ++i) {
-    tower.blocks.push_back(
-        place_block(weights, cat("transformer.resblocks.", i, "."), config, where));
-  }
+  tower.blocks = place_blocks(weights, "transformer.resblocks.", config.text_layers, config, where);
   tower.ln_final = place_layer_norm(weights, "ln_final", config.layer_norm_eps, where);
   tower.projection = place_matrix(weights, "text_projection", where).t();
   tower.heads = config.text_heads;
@@ -92,22 +145,34 @@ TextTower place_text_tower(const Tensors& weights, const ClipConfig& config,
   return tower;
 }
 
-at::Tensor run_text_tower(const TextTower& tower, const PackedPrompts& prompts) {
+at::Tensor run_text_tower(const TextTower& tower, const PackedPrompts& prompts,
+                          int64_t class_chunk) {
   const bool graph =
       at::GradMode::is_enabled() && prompts.learned.defined() && prompts.learned.requires_grad();
-  const auto own = static_cast<int64_t>(prompts.rows.size()) - prompts.prefix;
-  if (graph || own <= kGroupRows) return run_group(tower, prompts);
-  std::vector<at::Tensor> groups;  // (C of the group, E)
-  for (size_t first = 0; first < prompts.classes.size();) {
-    size_t last = first + 1;
-    while (last < prompts.classes.size() &&
-           prompts.classes[last].end - prompts.classes[first].begin <= kGroupRows) {
-      ++last;
-    }
-    groups.push_back(run_group(tower, take_classes(prompts, first, last)));
-    first = last;
-  }
-  return at::cat(groups, 0);
+  const auto classes = static_cast<int64_t>(prompts.classes.size());
+  if (!graph) return run_groups(tower, prompts, group_by_rows(prompts, kGroupRows));
+  if (class_chunk < 1 || class_chunk >= classes) return run_group(tower, prompts);
+  auto call = c10::make_intrusive<ChunkedCall>();
+  call->tower = tower;
+  call->prompts = prompts;
+  call->prompts.learned.reset();
+  call->chunk = class_chunk;
+  return ChunkedTower::apply(prompts.learned, call);
+}
+
+int64_t class_chunk_within(const TextTower& tower, const PackedPrompts& prompts, int64_t bytes) {
+  const KeptValues kept = kept_values(*tower.blocks.front(), tower.heads);
+  const auto total = static_cast<int64_t>(prompts.rows.size());
+  const auto classes = static_cast<int64_t>(prompts.classes.size());
+  int64_t longest = 0;  // rows of a class
+  for (const auto& [begin, end] : prompts.classes) longest = std::max(longest, end - begin);
+  const auto bytes_of = [&](int64_t rows) {
+    const int64_t values = rows * (kept.row + kept.link * (prompts.prefix + longest));
+    return values * static_cast<int64_t>(sizeof(float) * tower.blocks.size());
+  };
+  if (bytes_of(total) <= bytes) return classes;
+  const int64_t prefix = bytes_of(prompts.prefix), each = std::max<int64_t>(1, bytes_of(longest));
+  return std::clamp<int64_t>((bytes - prefix) / each, 1, classes);
 }
 
 }  // namespace qprompt::clip

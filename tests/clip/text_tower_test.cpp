@@ -1,7 +1,8 @@
 // The packed tower against a plain one that pads every text to the context length.
+#include <torch/csrc/autograd/autograd.h>
+
 #include <cmath>
 
-#include "clip/packed_attention.h"
 #include "clip/small_clip.h"
 #include "clip/text_tower.h"
 
@@ -138,24 +139,30 @@ TEST_P(PackedTower, EqualsThePaddedTowerInFeaturesAndGradient) {
 
 TEST_P(PackedTower, LoopsEqualDenseAttentionInValuesAndGradients) {
   const PackedPrompts prompts = pack_prompts(texts_);
-  const clip::PackedPlan plan = clip::plan_packed(prompts);
+  clip::Sequence sequence;
+  sequence.heads = 3;
+  sequence.packed = std::make_shared<const clip::PackedPlan>(clip::plan_packed(prompts));
   const auto rows = static_cast<int64_t>(prompts.rows.size());
-  const at::Tensor qkv = at::randn({rows, 99}, at::kDouble).requires_grad_();
-  const at::Tensor same = qkv.detach().clone().requires_grad_();
-  const at::Tensor loops = clip::attend_all(qkv, plan.all_rows, 3);
-  const auto parts = same.chunk(3, 1);
-  const at::Tensor dense = clip::dense_attention({parts[0], parts[1], parts[2], 3}, plan.all_rows);
-  EXPECT_LT(distance(loops, dense), 1e-13);
-  const at::Tensor direction = at::randn(loops.sizes(), at::kDouble);
-  (loops * direction).sum().backward();
-  (dense * direction).sum().backward();
-  EXPECT_LT(distance(qkv.grad(), same.grad()), 1e-12);
-  const at::Tensor q = at::randn({plan.read.size(0), 33}, at::kDouble);
-  const at::Tensor kv = at::randn({rows, 66}, at::kDouble);
-  EXPECT_LT(distance(clip::attend_read(q, kv, plan.read_rows, 3),
-                     clip::dense_attention({q, kv.narrow(1, 0, 33), kv.narrow(1, 33, 33), 3},
-                                           plan.read_rows)),
-            1e-13);
+  const auto classes = static_cast<int64_t>(prompts.classes.size());
+  const auto draw = [](int64_t n, int64_t width) {
+    return at::randn({n, width}, at::kDouble).requires_grad_();
+  };
+  for (const clip::AttentionInput& input :
+       {clip::AttentionInput{draw(rows, 99), {}},
+        clip::AttentionInput{draw(classes, 33), draw(rows, 66)}}) {
+    const at::Tensor dense = clip::generic_attention(input, sequence);
+    const at::Tensor direction = at::randn(dense.sizes(), at::kDouble);
+    (dense * direction).sum().backward();
+    const at::NoGradGuard no_grad;
+    const clip::AttentionOutput loops = clip::attend(input, sequence);
+    EXPECT_LT(distance(loops.seen, dense), 1e-13);
+    const clip::AttentionInput grads =
+        clip::attend_backward(input, sequence, loops.probabilities, direction);
+    EXPECT_LT(distance(grads.a, input.a.grad()), 1e-12);
+    if (input.reads_only()) {
+      EXPECT_LT(distance(grads.b, input.b.grad()), 1e-12);
+    }
+  }
 }
 
 TEST_P(PackedTower, GradientEqualsFiniteDifferences) {
@@ -176,6 +183,25 @@ TEST_P(PackedTower, GradientEqualsFiniteDifferences) {
   };
   const double h = 1e-5;
   EXPECT_NEAR((loss_at(h) - loss_at(-h)) / (2 * h), expected, 1e-6 * (1 + std::abs(expected)));
+}
+
+TEST_P(PackedTower, ClassesInChunksGiveTheSameFeaturesAndGradient) {
+  if (GetParam().context == 0) return;  // nothing is learned
+  const clip::TextTower packed_tower = tower();
+  PackedPrompts prompts = pack_prompts(texts_);
+  prompts.learned = learned();
+  const at::Tensor whole = clip::run_text_tower(packed_tower, prompts);
+  const at::Tensor direction = at::randn(whole.sizes(), at::kDouble);
+  const at::Tensor gradient =
+      torch::autograd::grad({(whole * direction).sum()}, {prompts.learned})[0];
+  for (const int64_t chunk : {1, 2, 3, 100}) {
+    const at::Tensor features = clip::run_text_tower(packed_tower, prompts, chunk);
+    EXPECT_LT(distance(features, whole), 1e-13) << chunk;
+    EXPECT_LT(distance(torch::autograd::grad({(features * direction).sum()}, {prompts.learned})[0],
+                       gradient),
+              1e-12)
+        << chunk;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -202,6 +228,19 @@ TEST(PackedTowerLimits, ThousandsOfClassesWithoutAGraphEqualThemselvesInPieces) 
   last.learned = all.learned;
   EXPECT_LT(distance(features.narrow(0, 9'997, 3), clip::run_text_tower(tower, last)), 1e-5);
   EXPECT_FALSE(features.requires_grad());
+}
+
+TEST(PackedTowerLimits, TheChunkFollowsTheMemoryThatIsAllowed) {
+  const clip::Architecture architecture = testing_support::odd_architecture();
+  const clip::Tensors weights = testing_support::random_weights(architecture, at::kFloat);
+  const auto tower = clip::place_text_tower(weights, architecture.config, {});
+  PackedPrompts prompts = pack_prompts(make_texts({"", 1000, 4, 1, 5}));
+  EXPECT_EQ(clip::class_chunk_within(tower, prompts, int64_t{1} << 30), 1000);
+  EXPECT_EQ(clip::class_chunk_within(tower, prompts, 1), 1);
+  const int64_t some = clip::class_chunk_within(tower, prompts, 1 << 20);
+  EXPECT_GT(some, 1);
+  EXPECT_LT(some, 1000);
+  EXPECT_LT(some, clip::class_chunk_within(tower, prompts, 1 << 21));
 }
 
 TEST(PackedTowerLimits, FrozenWeightsNeverGetGradients) {
