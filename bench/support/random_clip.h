@@ -1,0 +1,81 @@
+// A random CLIP of ViT-B/16's sizes, written as a user would have it: OpenAI's names in a
+// safetensors file, a vocabulary beside it. Both sides of a comparison read the same file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "qprompt/clip.h"
+#include "qprompt/prompt.h"
+#include "support/settings.h"
+
+namespace qprompt::bench {
+
+// Sizes; the defaults are ViT-B/16's.
+struct Sizes {
+  int64_t embed = 512, image = 224, patch = 16, image_width = 768, image_layers = 12;
+  int64_t context = 77, vocab = 49408, text_width = 512, text_layers = 12;
+
+  int64_t image_rows() const { return 1 + (image / patch) * (image / patch); }
+};
+Sizes sizes_of(const Settings& settings);  // toy sizes when tiny
+
+// A folder that goes at the end.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Writes `folder`/model.safetensors and `folder`/vocab.txt; returns the model's path. The
+// vocabulary is made up but has CLIP's size; digits are a token each, as in CLIP's.
+std::string write_random_clip(const std::string& folder, const Sizes& sizes);
+Clip open_clip(const std::string& model);
+
+// Class names as token ids.
+using Names = std::vector<std::vector<int64_t>>;
+// 50 breeds of cats and dogs in CLIP's own token ids (modulo the vocabulary when it is a toy).
+Names pet_breeds(const Sizes& sizes);
+// Random ids; lengths of 1 to 6 ids with a mean of 2.5, as ImageNet's names have.
+Names random_names(const Sizes& sizes, int64_t count);
+
+// CoOp over names that are ids already: start, M context rows, name, ".", end.
+class IdCoop final : public PromptLearner {
+ public:
+  IdCoop(const Clip& clip, const Names& names, int64_t n_ctx = 4);
+  std::vector<ParameterSpec> parameters() const override;
+  std::vector<at::Tensor> initial_values(Rng& rng) const override;
+  PackedPrompts prompts(const std::vector<at::Tensor>& values) const override;
+  int64_t n_ctx() const override { return n_ctx_; }
+
+ private:
+  int64_t n_ctx_, width_;
+  PackedPrompts packed_;
+};
+// The id of "." in CLIP's vocabulary (modulo a toy one).
+int64_t full_stop(int64_t vocab);
+
+// Seconds that the four matrix products of `layers` blocks take alone on `rows` rows: x·Wᵀ forward
+// and, where asked, g·W backward, by at::mm into buffers that exist, each layer's weights its own.
+class Products {
+ public:
+  Products(int64_t width, int64_t layers, int64_t rows, bool backward);
+  void run();
+  double flops() const { return flops_; }  // multiplications and additions
+
+ private:
+  struct Step {
+    at::Tensor left, right, out;
+  };
+  std::vector<Step> steps_;
+  double flops_ = 0;
+};
+
+}  // namespace qprompt::bench
