@@ -34,6 +34,16 @@ void finish(const at::Tensor& y, const Epilogue& then) {
   if (then.act == Act::kGelu) y.copy_(at::gelu(y));
 }
 
+/// y = x B by LibTorch, rows on all threads. BLAS keeps to one thread (configure_runtime), so that
+/// the program has one pool of threads and not two that wait for each other.
+void plain_product(const at::Tensor& x, const at::Tensor& b, const at::Tensor& y) {
+  constexpr int64_t kLeastRows = 16;
+  at::parallel_for(0, x.size(0), kLeastRows, [&](int64_t begin, int64_t end) {
+    at::Tensor rows = y.narrow(0, begin, end - begin);
+    at::mm_out(rows, x.narrow(0, begin, end - begin), b);
+  });
+}
+
 }  // namespace
 
 void for_rows(int64_t rows, int64_t width, const std::function<void(int64_t, int64_t)>& f) {
@@ -59,8 +69,7 @@ void FrozenMatrix::apply_transposed(const at::Tensor& x, const at::Tensor& y,
   std::call_once(state.forward_once,
                  [&] { state.forward = make_packed_product(state.weight.t()); });
   if (state.forward) return state.forward->run(x, y, then);
-  at::Tensor out = y;
-  at::mm_out(out, x, state.weight.t());
+  plain_product(x, state.weight.t(), y);
   finish(y, then);
 }
 
@@ -68,8 +77,7 @@ void FrozenMatrix::apply(const at::Tensor& x, const at::Tensor& y, const Epilogu
   State& state = *state_;
   std::call_once(state.backward_once, [&] { state.backward = make_packed_product(state.weight); });
   if (state.backward) return state.backward->run(x, y, then);
-  at::Tensor out = y;
-  at::mm_out(out, x, state.weight);
+  plain_product(x, state.weight, y);
   finish(y, then);
 }
 

@@ -3,6 +3,9 @@
 #ifdef QPROMPT_ONEDNN
 #include <ATen/ATen.h>
 
+#include <sys/mman.h>
+
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -54,10 +57,23 @@ dnnl::matmul::primitive_desc typical(const dnnl::engine& engine, int64_t k, int6
   return {dnnl::matmul::desc(dense(kTypicalRows, k), any, dense(kTypicalRows, n)), engine};
 }
 
+/// Memory for packed weights, on huge pages where the system gives them: every step streams through
+/// all weights of a tower, and with small pages it waits for address translation.
+std::unique_ptr<void, decltype(&std::free)> huge_pages(size_t bytes) {
+  constexpr size_t kPage = size_t{2} << 20;
+  const size_t rounded = (bytes + kPage - 1) / kPage * kPage;
+  void* room = std::aligned_alloc(kPage, rounded);
+  if (room == nullptr) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  madvise(room, rounded, MADV_HUGEPAGE);
+#endif
+  return {room, &std::free};
+}
+
 class OneDnnProduct : public PackedProduct {
  public:
   OneDnnProduct(const dnnl::engine& engine, const dnnl::memory::desc& layout, const at::Tensor& b)
-      : engine_(engine), k_(b.size(0)), n_(b.size(1)), packed_(layout, engine) {
+      : engine_(engine), k_(b.size(0)), n_(b.size(1)), room_(huge_pages(layout.get_size())), packed_(layout, engine, room_.get()) {
     const dnnl::memory::desc plain({k_, n_}, kFloat, {b.stride(0), b.stride(1)});
     dnnl::memory from(plain, engine_, b.data_ptr());
     dnnl::stream stream(engine_);
@@ -129,6 +145,7 @@ class OneDnnProduct : public PackedProduct {
 
   dnnl::engine engine_;
   int64_t k_, n_;
+  std::unique_ptr<void, decltype(&std::free)> room_;
   dnnl::memory packed_;
   mutable std::mutex mutex_;
   mutable std::map<Form, Prepared> prepared_;

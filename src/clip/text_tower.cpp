@@ -1,17 +1,20 @@
 #include "clip/text_tower.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
+
+#include <functional>
 
 #include "clip/fused_block.h"
 
 namespace qprompt::clip {
 namespace {
 
-constexpr int64_t kGroupRows = 4096;  // own rows a group without a graph aims at
+constexpr int64_t kGroupRows = 1024;  // rows that a group without a graph aims at
 
 /// Rows as the first block takes them: frozen embedding or learned row, plus position. (T, D)
 at::Tensor assemble(const TextTower& tower, const PackedPrompts& prompts, const PackedPlan& plan) {
@@ -57,76 +60,103 @@ PackedPrompts take_classes(const PackedPrompts& prompts, size_t first, size_t la
   return group;
 }
 
-/// Where groups of whole classes begin and end, each of about `rows` own rows at most.
-std::vector<std::pair<size_t, size_t>> group_by_rows(const PackedPrompts& prompts, int64_t rows) {
-  std::vector<std::pair<size_t, size_t>> groups;
-  for (size_t first = 0; first < prompts.classes.size();) {
-    size_t last = first + 1;
-    while (last < prompts.classes.size() &&
-           prompts.classes[last].end - prompts.classes[first].begin <= rows) {
-      ++last;
-    }
-    groups.emplace_back(first, last);
-    first = last;
+/// Classes [first, last).
+struct Group {
+  size_t first = 0, last = 0;
+  int64_t size() const { return static_cast<int64_t>(last - first); }
+};
+
+/// Groups of `classes` classes, so that each thread has one at a time.
+std::vector<Group> group_classes(const PackedPrompts& prompts, int64_t classes) {
+  std::vector<Group> groups;
+  const size_t total = prompts.classes.size(), step = static_cast<size_t>(classes);
+  for (size_t first = 0; first < total; first += step) {
+    groups.push_back({first, std::min(first + step, total)});
   }
   return groups;
 }
 
-std::vector<std::pair<size_t, size_t>> group_by_classes(const PackedPrompts& prompts,
-                                                        int64_t count) {
-  std::vector<std::pair<size_t, size_t>> groups;
-  const size_t classes = prompts.classes.size(), step = static_cast<size_t>(count);
-  for (size_t first = 0; first < classes; first += step) {
-    groups.emplace_back(first, std::min(first + step, classes));
-  }
-  return groups;
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Calls f(g) for every group. Threads go to groups rather than into their products: groups are
+/// whole sub-problems with a copy of the prefix each, so threads meet once a pass and not twenty
+/// times a block.
+void for_groups(const std::vector<Group>& groups, const std::function<void(size_t)>& f) {
+  if (groups.size() == 1) return f(0);
+  const bool graph = at::GradMode::is_enabled();
+  at::parallel_for(0, static_cast<int64_t>(groups.size()), 1, [&](int64_t begin, int64_t end) {
+    const at::AutoGradMode same(graph);  // the mode is each thread's own
+    for (int64_t g = begin; g < end; ++g) f(static_cast<size_t>(g));
+  });
 }
 
-/// Features (C, E), group after group.
+/// Features (C, E) without a graph.
 at::Tensor run_groups(const TextTower& tower, const PackedPrompts& prompts,
-                      const std::vector<std::pair<size_t, size_t>>& groups) {
-  if (groups.size() == 1) return run_group(tower, prompts);
-  std::vector<at::Tensor> features;  // (C of the group, E)
-  for (const auto& [first, last] : groups) {
-    features.push_back(run_group(tower, take_classes(prompts, first, last)));
-  }
+                      const std::vector<Group>& groups) {
+  std::vector<at::Tensor> features(groups.size());  // (C of the group, E)
+  for_groups(groups, [&](size_t g) {
+    features[g] = run_group(tower, take_classes(prompts, groups[g].first, groups[g].last));
+  });
   return at::cat(features, 0);
 }
 
-/// What the way back of a chunked pass needs.
-struct ChunkedCall : torch::CustomClassHolder {
+/// A pass with a graph of its own for each group.
+struct GroupedCall : torch::CustomClassHolder {
   TextTower tower;
   PackedPrompts prompts;  // without its learned rows
-  int64_t chunk = 1;      // classes
+  std::vector<Group> groups;
+  std::vector<at::Tensor> learned, features;  // of each group; empty where it is to be run again
 };
 
-struct ChunkedTower : torch::autograd::Function<ChunkedTower> {
+/// The gradient (L, D) of the learned rows that one group contributes.
+at::Tensor group_gradient(const GroupedCall& call, size_t g, const at::Tensor& learned,
+                          const at::Tensor& grad) {
+  const at::AutoGradMode with_graph(true);
+  const auto [first, last] = call.groups[g];
+  const at::Tensor part =
+      grad.narrow(0, static_cast<int64_t>(first), call.groups[g].size());  // (C of the group, E)
+  if (!call.features.empty()) {
+    return torch::autograd::grad({call.features[g]}, {call.learned[g]}, {part}, true)[0];
+  }
+  PackedPrompts prompts = call.prompts;
+  prompts.learned = learned.detach().requires_grad_();
+  const at::Tensor features = run_group(call.tower, take_classes(prompts, first, last));
+  return torch::autograd::grad({features}, {prompts.learned}, {part})[0];
+}
+
+struct GroupedTower : torch::autograd::Function<GroupedTower> {
   using Context = torch::autograd::AutogradContext;
   using Variables = torch::autograd::variable_list;
 
   static at::Tensor forward(Context* context, const at::Tensor& learned,
-                            const c10::intrusive_ptr<ChunkedCall>& call) {
+                            const c10::intrusive_ptr<GroupedCall>& call, bool keep) {
     context->saved_data["call"] = c10::IValue::make_capsule(call);
     context->save_for_backward({learned});
     PackedPrompts prompts = call->prompts;
     prompts.learned = learned.detach();
-    return run_groups(call->tower, prompts, group_by_classes(prompts, call->chunk));
+    if (!keep) return run_groups(call->tower, prompts, call->groups);
+    call->learned.resize(call->groups.size());
+    call->features.resize(call->groups.size());
+    const at::AutoGradMode with_graph(true);
+    for_groups(call->groups, [&](size_t g) {
+      PackedPrompts part = take_classes(call->prompts, call->groups[g].first, call->groups[g].last);
+      part.learned = call->learned[g] = learned.detach().requires_grad_();
+      call->features[g] = run_group(call->tower, part);
+    });
+    const at::NoGradGuard no_grad;
+    return at::cat(call->features, 0);
   }
 
   static Variables backward(Context* context, Variables grads) {
     const auto holder = context->saved_data["call"].toCapsule();
-    const ChunkedCall& call = static_cast<const ChunkedCall&>(*holder);
-    const at::AutoGradMode with_graph(true);
-    PackedPrompts prompts = call.prompts;
-    prompts.learned = context->get_saved_variables()[0].detach().requires_grad_();
-    at::Tensor total = at::zeros_like(prompts.learned, {}, at::MemoryFormat::Contiguous);
-    for (const auto& [first, last] : group_by_classes(prompts, call.chunk)) {
-      const auto count = static_cast<int64_t>(last - first);
-      const at::Tensor features = run_group(call.tower, take_classes(prompts, first, last));
-      const at::Tensor part = grads[0].narrow(0, static_cast<int64_t>(first), count);
-      total = total + torch::autograd::grad({features}, {prompts.learned}, {part})[0];
-    }
-    return {total.detach(), at::Tensor()};
+    const GroupedCall& call = static_cast<const GroupedCall&>(*holder);
+    const at::Tensor learned = context->get_saved_variables()[0];
+    std::vector<at::Tensor> parts(call.groups.size());  // (L, D)
+    for_groups(call.groups,
+               [&](size_t g) { parts[g] = group_gradient(call, g, learned, grads[0]); });
+    at::Tensor total = parts[0];
+    for (size_t g = 1; g < parts.size(); ++g) total = total + parts[g];
+    return {total, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -147,17 +177,23 @@ TextTower place_text_tower(const Tensors& weights, const ClipConfig& config,
 
 at::Tensor run_text_tower(const TextTower& tower, const PackedPrompts& prompts,
                           int64_t class_chunk) {
+  const auto classes = static_cast<int64_t>(prompts.classes.size());
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   const bool graph =
       at::GradMode::is_enabled() && prompts.learned.defined() && prompts.learned.requires_grad();
-  const auto classes = static_cast<int64_t>(prompts.classes.size());
-  if (!graph) return run_groups(tower, prompts, group_by_rows(prompts, kGroupRows));
-  if (class_chunk < 1 || class_chunk >= classes) return run_group(tower, prompts);
-  auto call = c10::make_intrusive<ChunkedCall>();
+  if (!graph) {
+    const auto rows = static_cast<int64_t>(prompts.rows.size());
+    const int64_t pieces = std::max(divide_up(rows, kGroupRows), std::min(threads, classes));
+    return run_groups(tower, prompts, group_classes(prompts, divide_up(classes, pieces)));
+  }
+  const bool whole = class_chunk < 1 || class_chunk >= classes;
+  if (whole && threads == 1) return run_group(tower, prompts);
+  auto call = c10::make_intrusive<GroupedCall>();
   call->tower = tower;
   call->prompts = prompts;
   call->prompts.learned.reset();
-  call->chunk = class_chunk;
-  return ChunkedTower::apply(prompts.learned, call);
+  call->groups = group_classes(prompts, divide_up(whole ? classes : class_chunk, threads));
+  return GroupedTower::apply(prompts.learned, call, whole);
 }
 
 int64_t class_chunk_within(const TextTower& tower, const PackedPrompts& prompts, int64_t bytes) {
