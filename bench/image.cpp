@@ -47,9 +47,12 @@ Row compare(const Settings& settings, const Clip& clip, plain::PlainBaseline& pl
   say(cat("timing batches of ", batch));
   const int64_t calls = std::max<int64_t>(1, 4 / batch);
   Row row{batch, products.flops(), {}, Json::object()};
-  row.samples = race(settings, {{"qprompt", [&] { clip.encode_image(pixels); }, calls},
-                                {"plain", [&] { plain.encode_image(pixels); }, calls},
-                                {"products", [&] { products.run(); }, calls}});
+  const auto plain_run = [&] { plain.encode_image(pixels); };
+  const auto products_run = [&] { products.run(); };
+  row.samples =
+      race(settings, {{"qprompt", [&] { clip.encode_image(pixels); }, calls},
+                      {"plain", plain_run, calls, best_pools(settings, plain_run)},
+                      {"products", products_run, calls, best_pools(settings, products_run)}});
   row.python = run_python(settings, "plain_step.py", cat("--what image --batch ", batch));
   return row;
 }

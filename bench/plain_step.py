@@ -109,6 +109,13 @@ def main():
         step = image_batch(sizes, options.batch)
     loaded = status_bytes("VmRSS")
     step()
+    timed = {}
+    for threads in {1, options.threads}:  # OpenBLAS's own threads may get in PyTorch's way
+        torch.set_num_threads(threads)
+        started = time.perf_counter()
+        step()
+        timed[threads] = time.perf_counter() - started
+    torch.set_num_threads(min(timed, key=timed.get))
     seconds = []
     for _ in range(options.rounds):
         started = time.perf_counter()

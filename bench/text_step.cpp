@@ -102,9 +102,12 @@ void compare(const Settings& settings, const std::string& model, const Clip& cli
   const auto padded = static_cast<int64_t>(names.size()) * sizes.context;
   Products products(sizes.text_width, sizes.text_layers, rows, true);
   say("timing a step of both sides and the matrix products alone");
-  const auto samples = race(settings, {{"qprompt", [&] { ours.step(); }, 3},
-                                       {"matrix products alone", [&] { products.run(); }, 3},
-                                       {"plain, 77 tokens", [&] { plain.step(); }}});
+  const auto alone_run = [&] { products.run(); };
+  const auto plain_run = [&] { plain.step(); };
+  const auto samples =
+      race(settings, {{"qprompt", [&] { ours.step(); }, 3},
+                      {"matrix products alone", alone_run, 3, best_pools(settings, alone_run)},
+                      {"plain, 77 tokens", plain_run, 1, best_pools(settings, plain_run)}});
   const Memory memory = memory_of(settings, "ours", model);
   const Memory plain_memory = memory_of(settings, "plain", model);
   const double step = samples[0].median(), alone = samples[1].median();

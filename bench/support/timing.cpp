@@ -1,5 +1,7 @@
 #include "support/timing.h"
 
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +13,12 @@
 
 namespace qprompt::bench {
 namespace {
+
+// A function of the BLAS by its name, where the loaded one has it.
+template <class Function>
+Function* blas_function(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
 
 // A field of /proc/self/status, in bytes: the counters of wait4 are no use, since a child inherits
 // the peak of the process that started it.
@@ -26,6 +34,32 @@ std::string quote(const std::string& text) {
   std::string out = "'";
   for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
+}
+
+// While it lives, the pools are these; then again as they were.
+class PoolsGuard {
+ public:
+  explicit PoolsGuard(const Pools& pools) : torch_(at::get_num_threads()) {
+    if (const auto get = blas_function<int()>("openblas_get_num_threads")) blas_ = get();
+    set(pools);
+  }
+  ~PoolsGuard() { set({torch_, blas_}); }
+  PoolsGuard(const PoolsGuard&) = delete;
+  PoolsGuard& operator=(const PoolsGuard&) = delete;
+
+ private:
+  static void set(const Pools& pools) {
+    if (pools.torch > 0) at::set_num_threads(static_cast<int>(pools.torch));
+    const auto set_blas = blas_function<void(int)>("openblas_set_num_threads");
+    if (pools.blas > 0 && set_blas != nullptr) set_blas(static_cast<int>(pools.blas));
+  }
+  int64_t torch_ = 0, blas_ = 0;
+};
+
+double seconds_of(const std::function<void()>& run, int64_t calls) {
+  const double started = now_seconds();
+  for (int64_t call = 0; call < calls; ++call) run();
+  return (now_seconds() - started) / static_cast<double>(calls);
 }
 
 // The last line that a command prints, as JSON.
@@ -66,18 +100,34 @@ Json Sample::json() const {
   return {{"name", name}, {"median_s", median()}, {"least_s", least()}, {"most_s", most()}};
 }
 
+Pools best_pools(const Settings& settings, const std::function<void()>& run) {
+  const int64_t n = settings.threads;
+  const auto parallel = blas_function<int()>("openblas_get_parallel");
+  if (n == 1 || parallel == nullptr || parallel() != 1) return {};
+  Pools best;
+  double least = 1e300;
+  for (const Pools& pools : {Pools{n, n}, Pools{1, n}, Pools{n, 1}}) {
+    const PoolsGuard guard(pools);
+    const double seconds = seconds_of(run, 1);
+    if (seconds < least) {
+      least = seconds;
+      best = pools;
+    }
+  }
+  return best;
+}
+
 std::vector<Sample> race(const Settings& settings, const std::vector<Runner>& runners) {
   std::vector<Sample> samples;
   for (const Runner& runner : runners) {
+    const PoolsGuard guard(runner.pools);
     runner.run();
     samples.push_back({runner.name, {}});
   }
   for (int64_t round = 0; round < settings.rounds(); ++round) {
     for (size_t i = 0; i < runners.size(); ++i) {
-      const double started = now_seconds();
-      for (int64_t call = 0; call < runners[i].calls; ++call) runners[i].run();
-      samples[i].seconds.push_back((now_seconds() - started) /
-                                   static_cast<double>(runners[i].calls));
+      const PoolsGuard guard(runners[i].pools);
+      samples[i].seconds.push_back(seconds_of(runners[i].run, runners[i].calls));
     }
   }
   return samples;

@@ -10,10 +10,20 @@
 
 namespace qprompt::bench {
 
+// Threads of LibTorch and of the BLAS. They differ where OpenBLAS has a pool of its own: both at
+// once slow each other down, and which one should have the cores depends on the program.
+struct Pools {
+  int64_t torch = 0, blas = 0;  // 0: leave as the program's own start set them
+};
+// The pools under which `run` is fastest, tried once each; so that a side that is compared with
+// ours does not suffer from settings that suit ours.
+Pools best_pools(const Settings& settings, const std::function<void()>& run);
+
 struct Runner {
   std::string name;
   std::function<void()> run;
   int64_t calls = 1;  // a round: the mean of so many is one sample
+  Pools pools{};
 };
 
 // Seconds a call, one sample a round.

@@ -29,6 +29,18 @@ int find_blas(struct dl_phdr_info* info, size_t, void* found) {
   return 0;
 }
 
+/// A function of the BLAS by its name, where the loaded one has it.
+template <class Function>
+Function* blas_function(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
+
+/// OpenBLAS built with threads of its own (0: none, 1: its own, 2: OpenMP's, as LibTorch's are).
+bool has_own_threads() {
+  const auto parallel = blas_function<int()>("openblas_get_parallel");
+  return parallel != nullptr && parallel() == 1;
+}
+
 }  // namespace
 
 RuntimeInfo runtime_info() {
@@ -44,6 +56,9 @@ RuntimeInfo runtime_info() {
       info.blas.find("openblas") == std::string::npos) {
     info.blas = "OpenBLAS (" + info.blas + ")";
   }
+  if (const auto threads = blas_function<int()>("openblas_get_num_threads")) {
+    info.blas += cat(", ", threads(), has_own_threads() ? " of its own threads" : " threads");
+  }
   return info;
 }
 
@@ -51,9 +66,11 @@ void configure_runtime(int64_t threads) {
   const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
   const int count = static_cast<int>(threads < 1 ? cores : threads);
   at::set_num_threads(count);
-  using SetThreads = void (*)(int);
-  if (auto* set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) {
-    set(count);
+  // Two pools get into each other's way: an idle thread of OpenMP spins for milliseconds on the
+  // core that a thread of the BLAS waits for, which made training three times slower than one
+  // thread alone (docs/performance.md). One pool computes: LibTorch's.
+  if (const auto set = blas_function<void(int)>("openblas_set_num_threads")) {
+    set(has_own_threads() ? 1 : count);
   }
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
