@@ -31,3 +31,9 @@ add_library(qprompt_torch INTERFACE)
 target_include_directories(qprompt_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_compile_options(qprompt_torch INTERFACE ${QPROMPT_TORCH_FLAGS})
 target_link_libraries(qprompt_torch INTERFACE ${TORCH_LIBRARIES})
+# at::parallel_for is a template: without OpenMP in our own flags it would run on one thread. Clang
+# would bring a second OpenMP beside LibTorch's, so its builds (the fuzzers) stay on one.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  target_link_libraries(qprompt_torch INTERFACE OpenMP::OpenMP_CXX)
+endif()

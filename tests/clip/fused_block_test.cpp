@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <atomic>
+
 #include "clip/small_clip.h"
 
 namespace qprompt {
@@ -163,6 +165,15 @@ TEST_P(FusedBlock, TwoThreadsGiveTheResultsOfOne) {
     EXPECT_LT(distance(gradients[1], gradients[0]), 1e-5);
   }
   at::set_num_threads(before);
+}
+
+TEST(Threads, ParallelLoopsHaveAsManyThreadsAsLibTorch) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(2);
+  std::atomic<int> pieces = 0;
+  at::parallel_for(0, 2, 1, [&](int64_t, int64_t) { ++pieces; });
+  at::set_num_threads(before);
+  EXPECT_EQ(pieces, 2) << "built without OpenMP, at::parallel_for runs on one thread";
 }
 
 INSTANTIATE_TEST_SUITE_P(
