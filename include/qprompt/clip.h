@@ -89,8 +89,14 @@ class Clip {
 
   /// Pixels (B, 3, R, R) normalised → features (B, E) float32, not normalised, no graph.
   at::Tensor encode_image(const at::Tensor& pixels) const;
-  /// T rows → features (C, E) float32, not normalised; differentiable in `prompts.learned`.
-  at::Tensor encode_text(const PackedPrompts& prompts) const;
+  /// T rows → features (C, E) float32, not normalised; differentiable in `prompts.learned`. What
+  /// backward needs is kept for `class_chunk` classes at a time (0: for all): memory is bounded by
+  /// the chunk, the gradient stays exact, and a second forward pass is its price.
+  at::Tensor encode_text(const PackedPrompts& prompts, int64_t class_chunk = 0) const;
+  /// The most classes a chunk that keeps at most `bytes` for backward; at least 1, at most C.
+  int64_t class_chunk_within(const PackedPrompts& prompts, int64_t bytes) const;
+  /// What multiplies with frozen weights here: "oneDNN (brgemm:avx512_core)", or "LibTorch".
+  static std::string product();
   /// Token ids → frozen embeddings (n, D) float32.
   at::Tensor token_embeddings(const std::vector<int64_t>& ids) const;
   /// The whole table (V, D); a view, never to be written.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "clip/attention_loops.h"
+#include "clip/image_attention.h"
 
 namespace qprompt::clip {
 namespace {
@@ -106,11 +107,26 @@ double scale_of(const AttentionInput& in, const Sequence& sequence) {
   return 1 / std::sqrt(static_cast<double>(in.width() / sequence.heads));
 }
 
-AttentionOutput attend_images(const AttentionInput& input, const Sequence& sequence) {
+AttentionOutput attend_images(const AttentionInput& input, const Sequence& sequence, bool keep) {
+  const int64_t images = sequence.images, heads = sequence.heads;
+  const int64_t queries = input.a.size(0) / images;
+  const int64_t keys = (input.reads_only() ? input.b : input.a).size(0) / images;
+  AttentionOutput result{at::empty({images * queries, input.width()}, input.a.options()), {}};
+  if (keep) result.probabilities = at::empty({images * heads, queries, keys}, input.a.options());
+  AT_DISPATCH_FLOATING_TYPES(input.a.scalar_type(), "attend_images", [&] {
+    const Parts<scalar_t> parts(input);
+    attend_within_images<scalar_t>({parts.q, parts.k, parts.v, parts.q_stride, parts.kv_stride,
+                                    images, heads, input.width() / heads, queries, keys},
+                                   result.seen.data_ptr<scalar_t>(),
+                                   keep ? result.probabilities.data_ptr<scalar_t>() : nullptr);
+  });
+  return result;
+}
+
+at::Tensor generic_images(const AttentionInput& input, const Sequence& sequence) {
   const Triple x = split_all(input, sequence);
   const at::Tensor scores = at::bmm(x.q, x.k.transpose(1, 2)) * scale_of(input, sequence);
-  const at::Tensor p = at::softmax(scores, -1);
-  return {join(at::bmm(p, x.v), sequence), p};
+  return join(at::bmm(at::softmax(scores, -1), x.v), sequence);
 }
 
 AttentionInput attend_images_backward(const AttentionInput& input, const Sequence& sequence,
@@ -172,8 +188,8 @@ at::Tensor Sequence::read_rows(int64_t rows) const {
   return packed ? packed->read : at::arange(0, rows, rows / images, at::kLong);
 }
 
-AttentionOutput attend(const AttentionInput& input, const Sequence& sequence) {
-  return sequence.packed ? attend_packed(input, sequence) : attend_images(input, sequence);
+AttentionOutput attend(const AttentionInput& input, const Sequence& sequence, bool keep) {
+  return sequence.packed ? attend_packed(input, sequence) : attend_images(input, sequence, keep);
 }
 
 AttentionInput attend_backward(const AttentionInput& input, const Sequence& sequence,
@@ -183,7 +199,7 @@ AttentionInput attend_backward(const AttentionInput& input, const Sequence& sequ
 }
 
 at::Tensor generic_attention(const AttentionInput& input, const Sequence& sequence) {
-  return sequence.packed ? generic_packed(input, sequence) : attend_images(input, sequence).seen;
+  return sequence.packed ? generic_packed(input, sequence) : generic_images(input, sequence);
 }
 
 }  // namespace qprompt::clip

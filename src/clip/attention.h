@@ -33,8 +33,9 @@ struct AttentionOutput {
   at::Tensor probabilities;  ///< (heads, links) for text; (B · heads, Q/B, T/B) for images
 };
 
-/// On the CPU in float or double, without a graph.
-AttentionOutput attend(const AttentionInput& input, const Sequence& sequence);
+/// On the CPU in float or double, without a graph. Of images, the probabilities come only where
+/// they are to be kept for backward.
+AttentionOutput attend(const AttentionInput& input, const Sequence& sequence, bool keep);
 
 /// Gradients of a and b, given that of `seen` and what `attend` returned.
 AttentionInput attend_backward(const AttentionInput& input, const Sequence& sequence,

@@ -46,21 +46,6 @@ struct Keys {
 };
 
 template <class T>
-HWY_INLINE void softmax(T* values, int64_t n) {
-  const T largest = *std::max_element(values, values + n);
-  Sum<T> sum;
-  for_lanes<T>(n, [&](auto d, int64_t i) HWY_ATTR {
-    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, values + i), hn::Set(d, largest)));
-    hn::StoreU(e, d, values + i);
-    sum.add(d, e);
-  });
-  const T scale = T(1) / sum.total();
-  for_lanes<T>(n, [&](auto d, int64_t i) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::LoadU(d, values + i), hn::Set(d, scale)), d, values + i);
-  });
-}
-
-template <class T>
 void forward_head(const AttentionBuffers<T>& in, int64_t head, T* out, T* probabilities) {
   const int64_t d = in.head_width, offset = head * d;
   const T scale = T(1) / std::sqrt(static_cast<T>(d));
@@ -69,9 +54,9 @@ void forward_head(const AttentionBuffers<T>& in, int64_t head, T* out, T* probab
     const T* q = in.q + i * in.q_stride + offset;
     const Keys keys(in, i);
     for (int64_t j = 0; j < keys.count; ++j) {
-      p[j] = scale * dot(q, in.k + keys.row(j) * in.kv_stride + offset, d);
+      p[j] = dot(q, in.k + keys.row(j) * in.kv_stride + offset, d);
     }
-    softmax(p, keys.count);
+    scaled_softmax(p, keys.count, scale);
     T* y = out + i * in.heads * d + offset;
     std::fill(y, y + d, T(0));
     for (int64_t j = 0; j < keys.count; ++j) {

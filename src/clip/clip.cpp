@@ -1,6 +1,7 @@
 #include "qprompt/clip.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
@@ -14,7 +15,7 @@
 namespace qprompt {
 namespace {
 
-constexpr int64_t kImageBatchRows = 2048;  // rows of the ViT that one sub-batch aims at
+constexpr int64_t kImageRows = 800;  // rows of the ViT that a thread has at a time
 
 clip::Placement parse_placement(const ClipOptions& options) {
   clip::Placement where;
@@ -38,14 +39,15 @@ clip::Placement parse_placement(const ClipOptions& options) {
   return where;
 }
 
-/// Images of one sub-batch, so that memory does not grow with the number of images.
-int64_t image_batch(const ClipConfig& config) {
+/// Images that one call of the tower takes, so that its activations stay in the caches and memory
+/// does not grow with the number of images.
+int64_t images_at_once(const ClipConfig& config) {
   if (config.image_kind == ImageTowerKind::kResNet) {
     // The stem's widest map has R/2 · R/2 cells, as costly each as a fraction of a ViT's row.
     return std::max<int64_t>(1, 32 * 224 * 224 / (config.image_size * config.image_size));
   }
   const int64_t grid = config.image_size / config.patch_size;
-  return std::max<int64_t>(1, kImageBatchRows / (grid * grid + 1));
+  return std::max<int64_t>(1, kImageRows / (grid * grid + 1));
 }
 
 }  // namespace
@@ -115,25 +117,45 @@ at::Tensor Clip::encode_image(const at::Tensor& pixels) const {
     fail(ErrorKind::kContent, "pixels (B, 3, R, R): expected floating point, normalised; came ",
          pixels.scalar_type());
   }
-  const int64_t images = pixels.size(0), batch = image_batch(config);
-  std::vector<at::Tensor> features;  // (B of the sub-batch, E)
-  for (int64_t first = 0; first < images; first += batch) {
-    const at::Tensor part = pixels.narrow(0, first, std::min(batch, images - first))
-                                .to(impl_->where.device, at::kFloat)
-                                .contiguous();
-    features.push_back(config.image_kind == ImageTowerKind::kVit
-                           ? clip::run_vit(impl_->vit, part)
-                           : clip::run_resnet(impl_->resnet, part));
+  const int64_t images = pixels.size(0);
+  const auto encode = [&](int64_t first, int64_t count) {
+    const at::NoGradGuard same;  // the mode is each thread's own
+    const at::Tensor part =
+        pixels.narrow(0, first, count).to(impl_->where.device, at::kFloat).contiguous();
+    return config.image_kind == ImageTowerKind::kVit ? clip::run_vit(impl_->vit, part)
+                                                     : clip::run_resnet(impl_->resnet, part);
+  };
+  // Threads go to images where there are enough, and into one image's products where not.
+  const bool shared = impl_->where.device == at::kCPU && !at::in_parallel_region() && images > 1;
+  const int64_t threads = shared ? at::get_num_threads() : 1;
+  const int64_t each = std::clamp<int64_t>(images / threads, 1, images_at_once(config));
+  std::vector<at::Tensor> features((images + each - 1) / each);  // (B of the piece, E)
+  const auto pieces = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      features[i] = encode(i * each, std::min(each, images - i * each));
+    }
+  };
+  if (threads > 1) {
+    at::parallel_for(0, static_cast<int64_t>(features.size()), 1, pieces);
+  } else {
+    pieces(0, static_cast<int64_t>(features.size()));
   }
-  if (features.empty())
+  if (features.empty()) {
     return at::empty({0, config.embed_dim}, at::TensorOptions(impl_->where.device));
+  }
   return features.size() == 1 ? features[0] : at::cat(features, 0);
 }
 
-at::Tensor Clip::encode_text(const PackedPrompts& prompts) const {
+at::Tensor Clip::encode_text(const PackedPrompts& prompts, int64_t class_chunk) const {
   clip::check_packed(prompts, impl_->text.limits);
-  return clip::run_text_tower(impl_->text, prompts);
+  return clip::run_text_tower(impl_->text, prompts, class_chunk);
 }
+
+int64_t Clip::class_chunk_within(const PackedPrompts& prompts, int64_t bytes) const {
+  return clip::class_chunk_within(impl_->text, prompts, bytes);
+}
+
+std::string Clip::product() { return clip::product_name(); }
 
 at::Tensor Clip::token_embeddings(const std::vector<int64_t>& ids) const {
   const int64_t vocab = config().vocab_size;

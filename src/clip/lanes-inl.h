@@ -49,6 +49,39 @@ struct Sum {
   HWY_INLINE T total() const { return hn::GetLane(hn::SumOfLanes(Full<T>(), full)) + rest; }
 };
 
+/// The largest of n >= 1 values.
+template <class T>
+HWY_INLINE T largest_of(const T* values, int64_t n) {
+  const Full<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  T largest = values[0];
+  int64_t i = 0;
+  if (n >= lanes) {
+    auto most = hn::LoadU(d, values);
+    for (i = lanes; i + lanes <= n; i += lanes) most = hn::Max(most, hn::LoadU(d, values + i));
+    largest = hn::GetLane(hn::MaxOfLanes(d, most));
+  }
+  for (; i < n; ++i) largest = values[i] > largest ? values[i] : largest;
+  return largest;
+}
+
+/// values = softmax(scale · values), scale > 0
+template <class T>
+HWY_INLINE void scaled_softmax(T* values, int64_t n, T scale) {
+  const T largest = largest_of(values, n) * scale;
+  Sum<T> sum;
+  for_lanes<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+    const auto e =
+        hn::Exp(d, hn::MulSub(hn::LoadU(d, values + i), hn::Set(d, scale), hn::Set(d, largest)));
+    hn::StoreU(e, d, values + i);
+    sum.add(d, e);
+  });
+  const T inverse = T(1) / sum.total();
+  for_lanes<T>(n, [&](auto d, int64_t i) HWY_ATTR {
+    hn::StoreU(hn::Mul(hn::LoadU(d, values + i), hn::Set(d, inverse)), d, values + i);
+  });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace qprompt::clip
 HWY_AFTER_NAMESPACE();

@@ -73,7 +73,11 @@ std::unique_ptr<void, decltype(&std::free)> huge_pages(size_t bytes) {
 class OneDnnProduct : public PackedProduct {
  public:
   OneDnnProduct(const dnnl::engine& engine, const dnnl::memory::desc& layout, const at::Tensor& b)
-      : engine_(engine), k_(b.size(0)), n_(b.size(1)), room_(huge_pages(layout.get_size())), packed_(layout, engine, room_.get()) {
+      : engine_(engine),
+        k_(b.size(0)),
+        n_(b.size(1)),
+        room_(huge_pages(layout.get_size())),
+        packed_(layout, engine, room_.get()) {
     const dnnl::memory::desc plain({k_, n_}, kFloat, {b.stride(0), b.stride(1)});
     dnnl::memory from(plain, engine_, b.data_ptr());
     dnnl::stream stream(engine_);
