@@ -1,7 +1,5 @@
 #include "support/settings.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -61,10 +59,6 @@ Settings start(int argc, char** argv, const std::string& what) {
       print_help(settings.name, what);
       std::exit(words[i] == "--help" || words[i] == "-h" ? 0 : 2);
     }
-  }
-  // As the program does (src/cli/main.cpp): idle threads sleep soon.
-  if (std::getenv("GOMP_SPINCOUNT") == nullptr && ::setenv("GOMP_SPINCOUNT", "2000", 0) == 0) {
-    ::execv("/proc/self/exe", argv);
   }
   configure_runtime(settings.threads);
   settings.threads = runtime_info().threads;

@@ -1,6 +1,3 @@
-#include <unistd.h>
-
-#include <cstdlib>
 #include <iostream>
 
 #include "cli/app.h"
@@ -44,15 +41,6 @@ void add_commands(CLI::App& app, Session& session) {
   add_data(app, session);
 }
 
-/// Has idle threads of GNU's OpenMP sleep after some 50 µs rather than some 15 ms. Spinning longer
-/// gains nothing, and where the machine has other work the threads that compute wait for those that
-/// spin: steps took five times as long. The library reads the setting when it is loaded, before
-/// `main`, so the program starts once more; a user's own setting stays.
-void sleep_when_idle(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  if (::setenv("GOMP_SPINCOUNT", "2000", 0) == 0) ::execv("/proc/self/exe", argv);
-}
-
 int run(int argc, char** argv) {
   CLI::App app{"Prompt learning for CLIP with quantized prompts", "qprompt"};
   Session session;
@@ -65,7 +53,6 @@ int run(int argc, char** argv) {
   // Threads must be set before a command starts, which is after the options are known.
   app.parse_complete_callback([&] {
     configure_runtime(session.threads);
-    if (!version && runtime_info().threads > 1) sleep_when_idle(argv);
     if (!version && runtime_info().slow_blas) {
       std::cerr << "warning: the slow reference BLAS is in use; install OpenBLAS (on Debian: "
                    "libopenblas0-pthread)\n";
