@@ -76,6 +76,8 @@ class Classifier {
   /// An image file; throws kPath or kContent naming it.
   std::vector<Answer> classify_file(const std::string& path, int64_t top,
                                     const DecodeOptions& options) const;
+  /// The same from features (B, E), as `encode_files` gives them for many files.
+  std::vector<std::vector<Answer>> classify_features(const at::Tensor& features, int64_t top) const;
   const std::vector<std::string>& class_names() const { return names_; }
 
  private:

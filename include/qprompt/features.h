@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct FeatureOptions {
   std::string cache;  ///< folder; empty: the user's cache folder; "none": keep nothing
   DecodeOptions decode;
   bool skip_broken = false;  ///< true: broken images are counted and left out; false: an error
-  int64_t threads = 1;       ///< for decoding
+  int64_t threads = 1;       ///< that decode while the tower encodes
 };
 
 /// Features of N items in V views; V = 1 for the test view.
@@ -43,6 +44,18 @@ struct ViewOptions {
 };
 FeatureSet train_features(const Clip& clip, const Split& split, const ViewOptions& views,
                           const FeatureOptions& options, Log& log);
+
+/// What became of one image file: its features, or why there are none.
+struct FileFeatures {
+  at::Tensor features;  ///< (E) float32, not normalised; undefined where it could not be read
+  std::string error;    ///< names the file
+  ErrorKind kind = ErrorKind::kContent;
+};
+/// The test view of image files, uncached, each handed to `use` with its index in the order of
+/// `paths`: the next ones are decoded meanwhile. `use` may throw, which ends it.
+void encode_files(const Clip& clip, const std::vector<std::string>& paths,
+                  const FeatureOptions& options,
+                  const std::function<void(size_t, const FileFeatures&)>& use);
 
 /// The folder that an empty `FeatureOptions::cache` means: $XDG_CACHE_HOME/qprompt or
 /// ~/.cache/qprompt.

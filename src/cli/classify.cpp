@@ -74,29 +74,38 @@ void print_answers(const Session& session, const std::string& path,
   }
 }
 
-/// A running command; images come one after the other, so that a pipe gets each answer at once.
+/// A running command.
 struct Run {
   const ClassifyCommand& options;
   const Session& session;
+  const Clip& clip;
   const Classifier& classifier;
   Log& log;
   int64_t done = 0, failed = 0;
 };
 
-void classify_one(Run& run, const std::string& path) {
-  DecodeOptions decode;
-  decode.exif_orientation = run.options.exif_orientation;
-  try {
-    print_answers(run.session, path, run.classifier.classify_file(path, run.options.top, decode));
-    ++run.done;
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::kContent && e.kind() != ErrorKind::kPath) throw;
+/// Answers in the order of `paths`; files that cannot be read are reported and counted.
+void classify_files(Run& run, const std::vector<std::string>& paths) {
+  FeatureOptions features;
+  features.decode.exif_orientation = run.options.exif_orientation;
+  features.threads = runtime_info().threads;
+  encode_files(run.clip, paths, features, [&](size_t i, const FileFeatures& file) {
+    if (file.features.defined()) {
+      const auto answers =
+          run.classifier.classify_features(file.features.unsqueeze(0), run.options.top);
+      print_answers(run.session, paths[i], answers.front());
+      ++run.done;
+      return;
+    }
+    if (file.kind != ErrorKind::kContent && file.kind != ErrorKind::kPath) {
+      fail(file.kind, file.error);
+    }
     ++run.failed;
-    run.log.warn(cat("skipped: ", e.what()));
+    run.log.warn(cat("skipped: ", file.error));
     if (!run.session.json) return;
-    const Json line{{"path", path}, {"error", e.what()}};
+    const Json line{{"path", paths[i]}, {"error", file.error}};
     std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
-  }
+  });
 }
 
 void run_classify(const ClassifyCommand& options, const Session& session) {
@@ -106,22 +115,26 @@ void run_classify(const ClassifyCommand& options, const Session& session) {
   }
   const Clip clip = open_clip(options.model, session, log);
   const Classifier classifier = make_classifier(options, clip);
-  Run run{options, session, classifier, log};
+  Run run{options, session, clip, classifier, log};
+  std::vector<std::string> files;
+  const auto classify_waiting = [&] {
+    classify_files(run, files);
+    files.clear();
+  };
   for (const std::string& input : options.inputs) {
+    // Answers for what came before are out when a folder or standard input turns out unreadable.
+    if (input == "-" || fs::is_directory(input)) classify_waiting();
     if (input == "-") {
       for (std::string path; std::getline(std::cin, path);) {
         if (path.empty()) continue;
-        classify_one(run, path);
+        classify_files(run, {path});  // one at a time: a pipe gets each answer at once
         std::cout << std::flush;
       }
       continue;
     }
-    std::vector<std::string> paths;
-    expand(input, paths);
-    for (const std::string& path : paths) {
-      classify_one(run, path);
-    }
+    expand(input, files);
   }
+  classify_waiting();
   log.note(cat(run.done, " images classified, ", run.failed, " skipped"));
   if (run.done == 0 && run.failed > 0) {
     fail(ErrorKind::kContent, "none of the ", run.failed, " images could be read");

@@ -23,11 +23,17 @@ std::vector<std::vector<Answer>> Classifier::classify(const at::Tensor& pixels, 
   const at::NoGradGuard no_grad;
   const int64_t size = clip_.config().image_size;
   check_shape(pixels, {-1, 3, size, size}, "pixels");
-  const at::Tensor features = clip_.encode_image(pixels).cpu();                         // (B, E)
+  return classify_features(clip_.encode_image(pixels).cpu(), top);
+}
+
+std::vector<std::vector<Answer>> Classifier::classify_features(const at::Tensor& features,
+                                                               int64_t top) const {
+  const at::NoGradGuard no_grad;
+  check_shape(features, {-1, clip_.config().embed_dim}, "image features");
   const at::Tensor probabilities = class_logits(clip_, features, classes_).softmax(1);  // (B, C)
   const int64_t k = std::clamp<int64_t>(top, 1, static_cast<int64_t>(names_.size()));
   auto [values, indices] = probabilities.topk(k, 1);  // (B, k) each
-  std::vector<std::vector<Answer>> answers(static_cast<size_t>(pixels.size(0)));
+  std::vector<std::vector<Answer>> answers(static_cast<size_t>(features.size(0)));
   for (size_t b = 0; b < answers.size(); ++b) {
     for (int64_t j = 0; j < k; ++j) {
       const int64_t label = indices[int64_t(b)][j].item<int64_t>();

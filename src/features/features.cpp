@@ -2,31 +2,22 @@
 
 #include <ATen/ATen.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <thread>
 
 #include "features/store.h"
+#include "features/stream.h"
+#include "features/view.h"
 #include "qprompt/image.h"
 
 namespace qprompt {
-namespace fs = std::filesystem;
 namespace {
 
 // Every batch has this many images, the last one padded, so that an image's features do not depend
 // on how many others a list happens to have: rows made for one list serve every other.
 constexpr int64_t kBatch = 16;
 constexpr int64_t kImagesPerFile = 64 * kBatch;  // written out at least this often
-constexpr std::string_view kTransformVersion = "qprompt-transform-1";
-
-/// One view to be had: the test view, or a seeded random one.
-struct View {
-  bool random = false;
-  uint64_t seed = 0;
-  int64_t number = 0;
-};
+// Without a cache, where the last bits may depend on how many images are asked for at once.
+constexpr int64_t kUncachedBatch = 8;
 
 /// What one pass over a list needs.
 struct Pass {
@@ -37,111 +28,12 @@ struct Pass {
   const View view;
 };
 
-std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view) {
-  if (options.cache == "none") return "";
-  const std::string root = options.cache.empty() ? default_cache_folder() : options.cache;
-  Digest transform;
-  transform.update_text(std::string(kTransformVersion));
-  transform.update_text(cat(clip.config().image_size, view.random ? " random " : " test ",
-                            view.random ? cat(view.seed, " ", view.number) : std::string(),
-                            options.decode.exif_orientation ? " exif" : ""));
-  // The fingerprint leaves out mean and deviation, which are not the model's but its pixels'.
-  const Normalization& pixels = clip.config().normalization;
-  transform.update(pixels.mean.data(), sizeof pixels.mean);
-  transform.update(pixels.std.data(), sizeof pixels.std);
-  return cat(root, "/features/", to_hex(clip.fingerprint()), "/", transform.hex());
-}
-
-Digest::Bytes item_key(const std::string& root, const Item& item) {
-  const fs::path path = fs::path(root) / item.path;
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error) {
-    fail(ErrorKind::kPath, "cannot read the image '", path.string(), "': ", error.message(),
-         "; run 'qprompt data check' for the whole list");
-  }
-  const auto changed = fs::last_write_time(path, error).time_since_epoch().count();
-  Digest digest;
-  digest.update_text(item.path);
-  digest.update_text(cat(size, " ", changed));
-  return digest.bytes();
-}
-
-/// Draws depend on the seed, the view and the item only, so that lists of items can share views.
-uint64_t view_seed(const View& view, const std::string& path) {
-  Digest digest;
-  digest.update_text(cat(view.seed, " ", view.number));
-  digest.update_text(path);
-  uint64_t seed = 0;
-  std::memcpy(&seed, digest.bytes().data(), sizeof seed);
-  return seed;
-}
-
-at::Tensor load_pixels(const Pass& pass, const Item& item) {
-  const int64_t size = pass.clip.config().image_size;
-  const Image image =
-      read_image((fs::path(pass.image_root) / item.path).string(), pass.options.decode);
-  if (!pass.view.random) return to_pixels(test_view(image, size), pass.clip.config().normalization);
-  Rng rng(view_seed(pass.view, item.path));
-  return to_pixels(train_view(image, size, rng), pass.clip.config().normalization);
-}
-
-/// The pixels of a batch, decoded side by side; an empty tensor and a reason where that failed.
-struct Batch {
-  std::vector<at::Tensor> pixels;    // each (3, R, R) or undefined
-  std::vector<std::string> reasons;  // empty where decoded
-};
-
-Batch decode_batch(const Pass& pass, const std::vector<int64_t>& indices) {
-  Batch batch{std::vector<at::Tensor>(indices.size()), std::vector<std::string>(indices.size())};
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t i = next++; i < indices.size(); i = next++) {
-      try {
-        batch.pixels[i] = load_pixels(pass, pass.items[static_cast<size_t>(indices[i])]);
-      } catch (const std::exception& e) {
-        batch.reasons[i] = e.what();
-      }
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (int64_t t = 1; t < pass.options.threads; ++t) helpers.emplace_back(work);
-  work();
-  for (std::thread& helper : helpers) helper.join();
-  return batch;
-}
-
 /// One view of a whole list.
 struct ViewRows {
   at::Tensor rows;                   // (n, E)
   std::vector<std::string> reasons;  // n, empty where the row is good
   int64_t encoded = 0;
 };
-
-/// Encodes one batch into `out`; returns the list indices whose rows are now good.
-std::vector<int64_t> encode_batch(const Pass& pass, const std::vector<int64_t>& indices,
-                                  ViewRows& out) {
-  const Batch batch = decode_batch(pass, indices);
-  std::vector<at::Tensor> good;  // each (3, R, R)
-  std::vector<int64_t> good_indices;
-  for (size_t i = 0; i < indices.size(); ++i) {
-    if (batch.pixels[i].defined()) {
-      good.push_back(batch.pixels[i]);
-      good_indices.push_back(indices[i]);
-    } else if (pass.options.skip_broken) {
-      out.reasons[static_cast<size_t>(indices[i])] = batch.reasons[i];
-    } else {
-      fail(ErrorKind::kContent, batch.reasons[i]);
-    }
-  }
-  if (good.empty()) return {};
-  const auto n = static_cast<int64_t>(good.size());
-  while (static_cast<int64_t>(good.size()) < kBatch) good.push_back(good.front());
-  const at::Tensor features = pass.clip.encode_image(at::stack(good)).cpu();  // (kBatch, E)
-  out.rows.index_copy_(0, at::tensor(good_indices, at::kLong), features.narrow(0, 0, n));
-  out.encoded += n;
-  return good_indices;
-}
 
 /// What the store lacks: keys of the whole list, and the list's indices to encode.
 struct Missing {
@@ -153,6 +45,7 @@ struct Missing {
 void encode_missing(const Pass& pass, const Missing& missing, FeatureStore& store, ViewRows& out,
                     Log& log) {
   const auto total = static_cast<int64_t>(missing.indices.size());
+  const ViewSource views{pass.clip, pass.image_root, pass.options.decode, pass.view};
   std::vector<int64_t> unsaved;
   const auto save = [&] {
     std::vector<Digest::Bytes> new_keys;
@@ -160,14 +53,25 @@ void encode_missing(const Pass& pass, const Missing& missing, FeatureStore& stor
     store.add(new_keys, out.rows.index_select(0, at::tensor(unsaved, at::kLong)), log);
     unsaved.clear();
   };
-  for (int64_t begin = 0; begin < total; begin += kBatch) {
-    const int64_t end = std::min(total, begin + kBatch);
-    const std::vector<int64_t> good =
-        encode_batch(pass, {missing.indices.begin() + begin, missing.indices.begin() + end}, out);
-    unsaved.insert(unsaved.end(), good.begin(), good.end());
+  const auto index = [&](int64_t i) { return missing.indices[static_cast<size_t>(i)]; };
+  const auto use = [&](int64_t i, const Encoded& encoded) {
+    if (encoded.features.defined()) {
+      out.rows[index(i)].copy_(encoded.features);
+      ++out.encoded;
+      unsaved.push_back(index(i));
+    } else if (pass.options.skip_broken) {
+      out.reasons[static_cast<size_t>(index(i))] = encoded.reason;
+    } else {
+      save();
+      fail(encoded.kind, encoded.reason);
+    }
     if (static_cast<int64_t>(unsaved.size()) >= kImagesPerFile) save();
-    log.progress("encoding images", end, total);
-  }
+    log.progress("encoding images", i + 1, total);
+  };
+  const auto load = [&](int64_t i) {
+    return views.pixels(pass.items[static_cast<size_t>(index(i))]);
+  };
+  encode_stream(pass.clip, {total, load}, {kBatch, true, pass.options.threads}, use);
   save();
 }
 
@@ -232,14 +136,17 @@ FeatureSet train_features(const Clip& clip, const Split& split, const ViewOption
   return set;
 }
 
-std::string default_cache_folder() {
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != '\0') {
-    return std::string(xdg) + "/qprompt";
-  }
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
-    return std::string(home) + "/.cache/qprompt";
-  }
-  return (fs::temp_directory_path() / "qprompt-cache").string();
+void encode_files(const Clip& clip, const std::vector<std::string>& paths,
+                  const FeatureOptions& options,
+                  const std::function<void(size_t, const FileFeatures&)>& use) {
+  const auto load = [&](int64_t i) {
+    const Image image = read_image(paths[static_cast<size_t>(i)], options.decode);
+    return to_pixels(test_view(image, clip.config().image_size), clip.config().normalization);
+  };
+  encode_stream(clip, {static_cast<int64_t>(paths.size()), load},
+                {kUncachedBatch, false, options.threads}, [&](int64_t i, const Encoded& encoded) {
+                  use(static_cast<size_t>(i), {encoded.features, encoded.reason, encoded.kind});
+                });
 }
 
 }  // namespace qprompt

@@ -1,0 +1,74 @@
+#include "features/view.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "qprompt/image.h"
+
+namespace qprompt {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kTransformVersion = "qprompt-transform-1";
+
+uint64_t view_seed(const View& view, const std::string& path) {
+  Digest digest;
+  digest.update_text(cat(view.seed, " ", view.number));
+  digest.update_text(path);
+  uint64_t seed = 0;
+  std::memcpy(&seed, digest.bytes().data(), sizeof seed);
+  return seed;
+}
+
+}  // namespace
+
+std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view) {
+  if (options.cache == "none") return "";
+  const std::string root = options.cache.empty() ? default_cache_folder() : options.cache;
+  Digest transform;
+  transform.update_text(std::string(kTransformVersion));
+  transform.update_text(cat(clip.config().image_size, view.random ? " random " : " test ",
+                            view.random ? cat(view.seed, " ", view.number) : std::string(),
+                            options.decode.exif_orientation ? " exif" : ""));
+  // The fingerprint leaves out mean and deviation, which are not the model's but its pixels'.
+  const Normalization& pixels = clip.config().normalization;
+  transform.update(pixels.mean.data(), sizeof pixels.mean);
+  transform.update(pixels.std.data(), sizeof pixels.std);
+  return cat(root, "/features/", to_hex(clip.fingerprint()), "/", transform.hex());
+}
+
+Digest::Bytes item_key(const std::string& root, const Item& item) {
+  const fs::path path = fs::path(root) / item.path;
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  if (error) {
+    fail(ErrorKind::kPath, "cannot read the image '", path.string(), "': ", error.message(),
+         "; run 'qprompt data check' for the whole list");
+  }
+  const auto changed = fs::last_write_time(path, error).time_since_epoch().count();
+  Digest digest;
+  digest.update_text(item.path);
+  digest.update_text(cat(size, " ", changed));
+  return digest.bytes();
+}
+
+at::Tensor ViewSource::pixels(const Item& item) const {
+  const int64_t size = clip.config().image_size;
+  const Image image = read_image((fs::path(image_root) / item.path).string(), decode);
+  if (!view.random) return to_pixels(test_view(image, size), clip.config().normalization);
+  Rng rng(view_seed(view, item.path));
+  return to_pixels(train_view(image, size, rng), clip.config().normalization);
+}
+
+std::string default_cache_folder() {
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != '\0') {
+    return std::string(xdg) + "/qprompt";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    return std::string(home) + "/.cache/qprompt";
+  }
+  return (fs::temp_directory_path() / "qprompt-cache").string();
+}
+
+}  // namespace qprompt
