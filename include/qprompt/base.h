@@ -134,10 +134,10 @@ std::string read_file(const std::string& path, int64_t max_bytes);
 void write_file_atomic(const std::string& path, std::string_view bytes);
 /// Makes the folder and its parents; throws kPath.
 void make_folder(const std::string& path);
-/// What computes: for run records and `--version`.
+/// What computes: for run records.
 struct RuntimeInfo {
-  std::string torch, blas;  ///< "1.13.1"; the library's file name, "(part of LibTorch)" if none
-  bool slow_blas = false;   ///< the reference BLAS, far slower than OpenBLAS
+  std::string torch, blas, allocator;  ///< version; file name or "(part of LibTorch)"; freed memory
+  bool slow_blas = false;  ///< the reference BLAS, far slower than OpenBLAS
   int64_t threads = 1;
 };
 RuntimeInfo runtime_info();

@@ -39,13 +39,15 @@ struct TrainOptions {
   double warmup_rate = 1e-5;
   Quantization quantization = Quantization::kAware;
   QuantizerOptions quantizer;
-  int64_t plain_bits = 16;  ///< 16 or 32: how unquantized values are stored
+  int64_t class_chunk = 0;   ///< classes whose activations are kept at a time; 0: as memory allows
+  int64_t memory_mb = 1024;  ///< what activations may take where the chunk is chosen, MiB
+  int64_t plain_bits = 16;   ///< 16 or 32: how unquantized values are stored
   uint64_t seed = 1;
   Resume resume;
   double checkpoint_seconds = 10;  ///< least time between checkpoints; 0: one after every epoch
 };
-/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, plain-bits,
-/// checkpoint-seconds; the quantizer's and the seed come from elsewhere.
+/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, class-chunk, memory,
+/// plain-bits, checkpoint-seconds; the quantizer's and the seed come from elsewhere.
 Fields train_fields(TrainOptions& options);
 
 /// Learning rate of epoch e = 0 … epochs − 1: constant warm-up, then cosine as Dassl steps it.
@@ -71,6 +73,7 @@ struct TrainResult {
   std::vector<EpochRecord> epochs;
   std::vector<TensorEvents> reclusterings;
   int64_t steps = 0;
+  int64_t class_chunk = 0;    ///< classes at a time, as given or chosen; C: all at once
   int64_t resumed_epoch = 0;  ///< epochs that came from a checkpoint
   double train_seconds = 0;   ///< of this process
 };
@@ -83,9 +86,9 @@ TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const T
 
 /// The loss of one batch: mean cross-entropy of τ·cos(image, class) against the labels, a 0-d
 /// tensor, differentiable in `prompts.learned`. `image` is (B, E) and already normalised, `labels`
-/// (B) int64.
+/// (B) int64; `class_chunk` as for `Clip::encode_text`.
 at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
-                       const at::Tensor& labels);
+                       const at::Tensor& labels, int64_t class_chunk = 0);
 
 /// A whole run, from images to a file.
 struct FitOptions {

@@ -17,6 +17,8 @@
 namespace qprompt {
 namespace {
 
+constexpr int kKeptBytes = 1 << 30;
+
 /// The first loaded library whose file name looks like a BLAS, links resolved.
 int find_blas(struct dl_phdr_info* info, size_t, void* found) {
   const std::string path = info->dlpi_name == nullptr ? "" : info->dlpi_name;
@@ -63,6 +65,11 @@ RuntimeInfo runtime_info() {
   RuntimeInfo info;
   info.torch = TORCH_VERSION;
   info.threads = at::get_num_threads();
+#ifdef __GLIBC__
+  info.allocator = cat("glibc, freed blocks up to ", kKeptBytes >> 20, " MiB are kept");
+#else
+  info.allocator = "the system's";
+#endif
   std::string path;
   dl_iterate_phdr(find_blas, &path);
   info.blas = path.empty() ? "(part of LibTorch)" : path.substr(path.rfind('/') + 1);
@@ -90,8 +97,10 @@ void configure_runtime(int64_t threads) {
     set(has_own_threads() ? 1 : count);
   }
 #ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  // Each step asks for the same large blocks; given back to the system, they would return as fresh
+  // pages to be faulted in one by one.
+  mallopt(M_MMAP_THRESHOLD, kKeptBytes);
+  mallopt(M_TRIM_THRESHOLD, kKeptBytes);
 #endif
 }
 

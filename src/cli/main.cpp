@@ -9,7 +9,8 @@ namespace {
 std::string version_text() {
   const RuntimeInfo info = runtime_info();
   return cat("qprompt ", kVersion, "\nLibTorch ", info.torch, "\nBLAS ", info.blas,
-             info.slow_blas ? " (slow: install OpenBLAS)" : "", "\nthreads ", info.threads);
+             info.slow_blas ? " (slow: install OpenBLAS)" : "", "\nproducts ", Clip::product(),
+             "\nallocator ", info.allocator, "\nthreads ", info.threads);
 }
 
 void add_common_options(CLI::App& app, Session& session) {

@@ -4,6 +4,24 @@
 
 namespace qprompt {
 
+namespace {
+
+Field class_chunk_field(int64_t& target) {
+  Field number = number_field("class-chunk", "", target, {1, 1'000'000});
+  number.help = "classes whose activations are kept at a time; auto: as many as --memory allows";
+  return {number.name, number.help,
+          [&target] { return target == 0 ? "auto" : std::to_string(target); },
+          [&target, number](const std::string& text) {
+            if (text == "auto") {
+              target = 0;
+            } else {
+              number.parse(text);
+            }
+          }};
+}
+
+}  // namespace
+
 Fields train_fields(TrainOptions& options) {
   return {
       number_field("epochs", "passes over the training images", options.epochs, {1, 100'000}),
@@ -14,6 +32,9 @@ Fields train_fields(TrainOptions& options) {
       number_field("warmup-epochs", "epochs at the warm-up rate", options.warmup_epochs,
                    {0, 100'000}),
       number_field("warmup-lr", "learning rate of the warm-up", options.warmup_rate, {0, 1e6}),
+      class_chunk_field(options.class_chunk),
+      number_field("memory", "MiB that the activations of a step may take", options.memory_mb,
+                   {1, 1'000'000}),
       number_field("plain-bits", "how unquantized values are stored: 16 or 32", options.plain_bits,
                    {16, 32}),
       number_field("checkpoint-seconds", "least time between checkpoints; 0: after every epoch",

@@ -69,11 +69,10 @@ void write_record(const RecordSource& source, const FitResult& result, const Log
   record["data"] = {{"name", source.split.name},
                     {"classes", source.split.class_names.size()},
                     {"train_images", source.split.train.size()}};
-  record["runtime"] = {{"torch", runtime.torch},
-                       {"blas", runtime.blas},
-                       {"threads", runtime.threads},
-                       {"device", source.options.device},
-                       {"dtype", source.options.dtype}};
+  record["runtime"] = {{"torch", runtime.torch},          {"blas", runtime.blas},
+                       {"allocator", runtime.allocator},  {"threads", runtime.threads},
+                       {"product", Clip::product()},      {"class_chunk", source.run.class_chunk},
+                       {"device", source.options.device}, {"dtype", source.options.dtype}};
   record["steps"] = source.run.steps;
   record["epochs"] = epochs(source.run);
   record["reclusterings"] = reclusterings(source.run);

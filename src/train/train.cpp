@@ -17,7 +17,17 @@ struct Run {
   const TrainOptions& options;
   at::Tensor features;  // (V, N, E), normalised
   at::Tensor labels;    // (N) int64
+  int64_t class_chunk;  // classes whose activations are kept at a time
 };
+
+int64_t choose_class_chunk(const Clip& clip, const PromptLearner& learner,
+                           const TrainOptions& options) {
+  Rng rng(options.seed);
+  const PackedPrompts prompts = learner.prompts(learner.initial_values(rng));
+  const auto classes = static_cast<int64_t>(prompts.classes.size());
+  if (options.class_chunk > 0) return std::min(options.class_chunk, classes);
+  return clip.class_chunk_within(prompts, options.memory_mb << 20);
+}
 
 Run prepare(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
             const TrainOptions& options) {
@@ -27,7 +37,12 @@ Run prepare(const Clip& clip, const PromptLearner& learner, const TrainingData& 
   if (data.labels.empty()) fail(ErrorKind::kContent, "there are no training images");
   check_finite(data.features, "training features");
   const at::Tensor norm = data.features.norm(2, -1, true).clamp_min(1e-12);  // (V, N, 1)
-  return {clip, learner, options, data.features / norm, at::tensor(data.labels, at::kLong)};
+  return {clip,
+          learner,
+          options,
+          data.features / norm,
+          at::tensor(data.labels, at::kLong),
+          choose_class_chunk(clip, learner, options)};
 }
 
 TrainState initial_state(const Run& run) {
@@ -51,7 +66,7 @@ double step(const Run& run, TrainState& state, const at::Tensor& view, const at:
   }
   const at::Tensor loss =
       prompt_loss(run.clip, run.learner.prompts(used), view.index_select(0, picked),
-                  run.labels.index_select(0, picked));
+                  run.labels.index_select(0, picked), run.class_chunk);
   loss.backward();
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < leaves.size(); ++i) {
@@ -122,14 +137,15 @@ TrainResult finish(const Run& run, TrainState& state) {
   }
   result.epochs = state.epochs;
   result.steps = state.steps;
+  result.class_chunk = run.class_chunk;
   return result;
 }
 
 }  // namespace
 
 at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
-                       const at::Tensor& labels) {
-  const at::Tensor text = clip.encode_text(prompts);                       // (C, E)
+                       const at::Tensor& labels, int64_t class_chunk) {
+  const at::Tensor text = clip.encode_text(prompts, class_chunk);          // (C, E)
   const at::Tensor unit = text / text.norm(2, -1, true).clamp_min(1e-12);  // (C, E)
   const at::Tensor logits =
       clip.logit_scale() * at::mm(image.to(unit.device()), unit.t());  // (B, C)

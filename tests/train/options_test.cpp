@@ -49,5 +49,22 @@ TEST(TrainOptionsTest, BadValuesAreRefusedAsUsage) {
   }
 }
 
+TEST(TrainOptionsTest, TheClassChunkIsANumberOrAuto) {
+  TrainOptions options;
+  for (const Field& field : train_fields(options)) {
+    if (field.name != "class-chunk") continue;
+    EXPECT_EQ(field.print(), "auto");
+    field.parse("64");
+    EXPECT_EQ(options.class_chunk, 64);
+    EXPECT_EQ(field.print(), "64");
+    field.parse("auto");
+    EXPECT_EQ(options.class_chunk, 0);
+    EXPECT_THROW(field.parse("0"), Error);
+    EXPECT_THROW(field.parse("many"), Error);
+    return;
+  }
+  ADD_FAILURE() << "there is no such field";
+}
+
 }  // namespace
 }  // namespace qprompt

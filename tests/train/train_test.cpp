@@ -101,6 +101,21 @@ TEST_F(TrainTest, ADamagedCheckpointAndOneOfAnotherRunAreRefused) {
   EXPECT_THROW(train(quick(2), {path, "key"}), Error);
 }
 
+TEST_F(TrainTest, ClassesInChunksLearnTheSamePromptAndSaySo) {
+  TrainOptions options = quick(3);
+  options.quantization = Quantization::kNone;
+  options.plain_bits = 32;
+  const TrainResult whole = train(options);
+  EXPECT_EQ(whole.class_chunk, 3);
+  options.class_chunk = 1;
+  const TrainResult chunked = train(options);
+  EXPECT_EQ(chunked.class_chunk, 1);
+  const auto& a = whole.tensors[0].plain;
+  const auto& b = chunked.tensors[0].plain;
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-5) << i;
+}
+
 TEST_F(TrainTest, ALossThatLeavesTheNumbersIsAnError) {
   TrainOptions options = quick(20);
   options.quantization = Quantization::kNone;
