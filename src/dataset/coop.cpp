@@ -58,6 +58,14 @@ fs::path find_folder(const std::string& root, const std::string& folder,
                                 "those of the papers");
 }
 
+Split build_and_keep(const Place& place, const KnownDataset& set, const std::string& cache,
+                     Log& log) {
+  Split built = build_split(place, set, kSeed, log);
+  Log silent;  // load_split will say again what is worth saying
+  check_classes(built, "'" + place.folder + "'", silent);
+  return keep_split(std::move(built), set, cache, log);
+}
+
 Split read_layout(const Place& place, const KnownDataset& set, const DataOptions& options,
                   Log& log) {
   switch (set.layout) {
@@ -73,7 +81,7 @@ Split read_layout(const Place& place, const KnownDataset& set, const DataOptions
                    ": its images are split here, from sorted names with seed ", kSeed,
                    ", and not as in the papers; published numbers need the published file "
                    "(CoOp's DATASETS.md says where it is)"));
-      return keep_split(build_split(place, set, kSeed, log), set, options.cache, log);
+      return build_and_keep(place, set, options.cache, log);
   }
 }
 

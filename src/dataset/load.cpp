@@ -18,8 +18,6 @@ std::string first_few(const std::vector<std::string>& names) {
 
 const char* plural(int64_t count) { return count == 1 ? "" : "s"; }
 
-namespace {
-
 namespace fs = std::filesystem;
 
 void check_classes(const Split& split, const std::string& where, Log& log) {
@@ -46,6 +44,8 @@ void check_classes(const Split& split, const std::string& where, Log& log) {
     }
   }
 }
+
+namespace {
 
 void check_images(const Split& split) {
   std::vector<std::string> missing;

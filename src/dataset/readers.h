@@ -43,6 +43,10 @@ Split read_aircraft(const Place& place);
 /// ImageNet, or one of its variants; `root` is where ImageNet's own folder may lie beside it.
 Split read_imagenet(const Place& place, const KnownDataset& set, Log& log);
 
+/// Throws kContent when a class has no image to train on (to test on, where test-only), or there is
+/// one class only; warns of names that repeat. `where` begins the messages.
+void check_classes(const Split& split, const std::string& where, Log& log);
+
 /// A split made here is kept in `cache` (empty: nowhere), and the kept one is used from then on.
 /// Throws kContent when it lists images that the folder no longer has.
 Split keep_split(Split built, const KnownDataset& set, const std::string& cache, Log& log);

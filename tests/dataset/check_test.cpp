@@ -63,6 +63,28 @@ TEST_F(DataCheck, MissingAndBrokenImagesAreListedNotThrown) {
   EXPECT_FALSE(headers.clean());
 }
 
+TEST_F(DataCheck, SeveralThreadsReportTheSame) {
+  for (int i = 0; i < 40; ++i) {
+    split_.train.push_back({cat("more", i, ".jpg"), i % 2});
+    if (i % 3 != 0) write_all(folder_ / cat("more", i, ".jpg"), i % 3 == 1 ? image_ : "broken");
+  }
+  const DataReport one = check_split(split_, {.decode = true, .threads = 1}, log_);
+  const DataReport many = check_split(split_, {.decode = true, .threads = 5}, log_);
+  EXPECT_EQ(one.missing.size(), 14u);
+  EXPECT_EQ(one.unreadable.size(), 13u);
+  EXPECT_EQ(one.missing, many.missing);
+  EXPECT_EQ(one.unreadable, many.unreadable);
+}
+
+TEST_F(DataCheck, CountsThatAreNotThePublishedOnesAreNoted) {
+  split_.name = "EuroSAT";
+  split_.folder = folder_.path();
+  split_.published_split = true;
+  const std::string notes = all_of(check_split(split_, {.decode = false}, log_).notes);
+  EXPECT_NE(notes.find("2 classes; published: 10"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("3 training images; published: 13500"), std::string::npos) << notes;
+}
+
 TEST_F(DataCheck, AHeaderBehindManyOtherBlocksIsFound) {
   // 300 KB of comment blocks between the start of the JPEG and the rest.
   std::string padded = image_.substr(0, 2);
