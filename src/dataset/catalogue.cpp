@@ -18,11 +18,10 @@ std::string plain_name(std::string_view name) {
   return out;
 }
 
-}  // namespace
+// Counts in both tables: classes, train, val, test, and the test images of the base and new half.
 
-const std::vector<KnownDataset>& catalogue() {
-  // Counts: classes, train, val, test, and the test images of the base and new half.
-  static const std::vector<KnownDataset> sets = {
+std::vector<KnownDataset> training_sets() {
+  return {
       {{"imagenet", "ImageNet", "imagenet", "images", kPhoto, 1'000, 1'281'167, 0, 50'000, 25'000,
         25'000},
        Layout::kImageNet,
@@ -66,6 +65,11 @@ const std::vector<KnownDataset>& catalogue() {
         7'639, 1'898, 3'783, 1'934, 1'849},
        Layout::kUcf,
        "split_zhou_UCF101.json"},
+  };
+}
+
+std::vector<KnownDataset> variants() {
+  return {
       {{"imagenetv2", "ImageNetV2", "imagenetv2", "imagenetv2-matched-frequency-format-val", kPhoto,
         1'000, 0, 0, 10'000, 0, 0, true},
        Layout::kNumbers,
@@ -83,6 +87,16 @@ const std::vector<KnownDataset>& catalogue() {
        Layout::kIdsPresent,
        ""},
   };
+}
+
+}  // namespace
+
+const std::vector<KnownDataset>& catalogue() {
+  static const std::vector<KnownDataset> sets = [] {
+    std::vector<KnownDataset> all = training_sets();
+    for (KnownDataset& set : variants()) all.push_back(std::move(set));
+    return all;
+  }();
   return sets;
 }
 

@@ -29,6 +29,8 @@ struct KnownDataset {
   DatasetInfo info;
   Layout layout = Layout::kFolders;
   std::string split_file;  ///< in the set's folder; empty when none was published
+  /// Whether its published lists are the files that class folders hold.
+  bool listed() const { return layout >= Layout::kImageNet; }
 };
 
 const std::vector<KnownDataset>& catalogue();
