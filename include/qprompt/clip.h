@@ -22,12 +22,15 @@ enum class ImageTowerKind { kVit, kResNet };
 struct ClipConfig {
   Activation activation = Activation::kQuickGelu;
   ImageTowerKind image_kind = ImageTowerKind::kVit;
-  int64_t embed_dim = 0;                   ///< E, joint width
-  int64_t image_size = 0;                  ///< R, pixels
-  int64_t image_width = 0;                 ///< ViT width, or the ResNet's stem width
-  int64_t image_layers = 0;                ///< ViT blocks; 0 for a ResNet
-  int64_t image_heads = 0;                 ///< of the blocks, or of attention pooling
-  int64_t patch_size = 0;                  ///< ViT only, pixels
+  int64_t embed_dim = 0;     ///< E, joint width
+  int64_t image_size = 0;    ///< R, pixels
+  int64_t image_width = 0;   ///< ViT width, or the ResNet's stem width
+  int64_t image_layers = 0;  ///< ViT blocks; 0 for a ResNet
+  int64_t image_heads = 0;   ///< of the blocks, or of attention pooling
+  int64_t patch_size = 0;    ///< ViT only, pixels
+  /// The image tower is timm's ViT, as in SLIP: exact GELU and ε = 1e-6 whatever the text tower
+  /// has, a bias in the patch convolution, no layer norm before the blocks.
+  bool timm_vit = false;
   std::array<int64_t, 4> resnet_layers{};  ///< ResNet only, bottlenecks a stage
   int64_t context_length = 0;              ///< L, 77 in CLIP
   int64_t vocab_size = 0;
@@ -75,7 +78,7 @@ struct ClipOptions {
 /// loading, safe to use from several threads.
 class Clip {
  public:
-  /// OpenAI `.pt`, a Hugging Face or OpenCLIP folder, or a `.safetensors` with OpenAI's names.
+  /// OpenAI `.pt`, a Hugging Face or OpenCLIP folder, a SLIP checkpoint, or a `.safetensors`.
   /// Throws kPath or kContent; missing, unexpected and wrongly shaped tensors come in one message.
   static Clip load(const std::string& path, const ClipOptions& options);
 

@@ -53,7 +53,13 @@ void add_cache_options(CLI::App& command, ImagesOptions& options) {
 Split open_split(const ImagesOptions& options, const Session& session, Log& log) {
   DataOptions data = options.data;
   data.seed = session.seed;
+  data.cache = split_cache(options);
   return load_split(data, log);
+}
+
+std::string split_cache(const ImagesOptions& options) {
+  if (options.cache == "none") return "";
+  return options.cache.empty() ? default_cache_folder() : options.cache;
 }
 
 FeatureOptions feature_options(const ImagesOptions& options) {

@@ -47,6 +47,8 @@ void add_data_options(CLI::App& command, ImagesOptions& options);
 void add_classes_option(CLI::App& command, ImagesOptions& options);
 void add_cache_options(CLI::App& command, ImagesOptions& options);
 Split open_split(const ImagesOptions& options, const Session& session, Log& log);
+/// Where splits made for want of a published one are kept; empty with `--cache none`.
+std::string split_cache(const ImagesOptions& options);
 FeatureOptions feature_options(const ImagesOptions& options);
 
 /// One command-line option a field: same name, help and default. The fields live as long as the

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -30,8 +31,10 @@ void run_check(const DataCommand& options, const Session& session) {
   DataOptions data = options.images.data;
   data.seed = session.seed;
   data.check_images = false;  // missing images are what this command reports
+  data.cache = split_cache(options.images);
   const Split split = load_split(data, log);
-  const DataReport report = check_split(split, !options.headers_only, log);
+  const DataReport report =
+      check_split(split, {.decode = !options.headers_only, .threads = runtime_info().threads}, log);
   Table table{split.name + " in " + split.image_root, {"class", "train", "val", "test"}, {}};
   Json json{{"name", split.name}, {"image_root", split.image_root}, {"clean", report.clean()}};
   int64_t train = 0, val = 0, test = 0;
@@ -75,10 +78,10 @@ void run_sample(const DataCommand& options, const Session& session) {
   DataOptions data = options.images.data;
   data.seed = session.seed;
   data.check_images = false;
+  data.cache = split_cache(options.images);
   const Split split = load_split(data, log);
-  const int64_t shots = parse_shots(options.shots);
   const Split drawn = select_half(
-      shots == 0 ? split : draw_few_shot(split, shots, session.seed, log), options.images.half);
+      draw_few_shot(split, parse_shots(options.shots), session.seed, log), options.images.half);
   if (session.json) {
     const Json out{{"train", items_json(drawn, drawn.train)},
                    {"val", items_json(drawn, drawn.val)}};
@@ -97,11 +100,101 @@ void run_sample(const DataCommand& options, const Session& session) {
   std::cout << to_text(table);
 }
 
+/// What one known data set is, and what of it lies below `root`.
+struct Listed {
+  std::string state;  ///< "complete", "absent", "other counts", "split here", "unusable"
+  std::string problem;
+  Split split;
+};
+
+Listed look_for(const DatasetInfo& info, const std::string& root) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(std::filesystem::path(root) / info.folder, ignored)) {
+    return {"absent", "", {}};
+  }
+  try {
+    Log silent;
+    DataOptions options;
+    options.root = root;
+    options.dataset = info.config;
+    Listed listed{"complete", "", load_split(options, silent)};
+    const Split& split = listed.split;
+    const auto is = [](size_t found, int64_t published) {
+      return static_cast<int64_t>(found) == published;
+    };
+    if (!split.published_split) {
+      listed.state = "split here";
+    } else if (!is(split.class_names.size(), info.classes) || !is(split.train.size(), info.train) ||
+               !is(split.val.size(), info.val) || !is(split.test.size(), info.test)) {
+      listed.state = "other counts";
+    }
+    return listed;
+  } catch (const Error& error) {
+    return {"unusable", error.what(), {}};
+  }
+}
+
+Json info_json(const DatasetInfo& info) {
+  return {{"dataset", info.config},
+          {"name", info.name},
+          {"folder", info.folder},
+          {"template", info.text},
+          {"test_only", info.test_only},
+          {"published",
+           {{"classes", info.classes},
+            {"train", info.train},
+            {"val", info.val},
+            {"test", info.test},
+            {"base_test", info.base_test},
+            {"new_test", info.new_test}}}};
+}
+
+void run_list(const std::string& root, const Session& session) {
+  Log log = make_log(session);
+  std::error_code ignored;
+  if (!root.empty() && !std::filesystem::is_directory(root, ignored)) {
+    fail(ErrorKind::kPath, "the data folder '", root, "' does not exist or is no folder");
+  }
+  Table table{"", {"data set", "folder", "classes", "train", "val", "test"}, {}};
+  if (!root.empty()) table.header.push_back("below " + root);
+  Json json = Json::array();
+  std::string problems;
+  int64_t done = 0;
+  for (const DatasetInfo& info : known_datasets()) {
+    table.rows.push_back({info.config, info.folder, cat(info.classes), cat(info.train),
+                          cat(info.val), cat(info.test)});
+    json.push_back(info_json(info));
+    if (root.empty()) continue;
+    const Listed listed = look_for(info, root);
+    const Split& split = listed.split;
+    const std::string counts = cat(split.class_names.size(), " classes, ", split.train.size(),
+                                   " + ", split.val.size(), " + ", split.test.size());
+    const bool shown = listed.state == "other counts" || listed.state == "split here";
+    table.rows.back().push_back(listed.state + (shown ? ": " + counts : ""));
+    if (!listed.problem.empty()) problems += "\n" + info.config + ": " + listed.problem + "\n";
+    json.back()["state"] = listed.state;
+    if (!listed.problem.empty()) json.back()["problem"] = listed.problem;
+    if (!split.class_names.empty()) {
+      json.back()["found"] = {{"classes", split.class_names.size()},
+                              {"train", split.train.size()},
+                              {"val", split.val.size()},
+                              {"test", split.test.size()}};
+    }
+    log.progress("data sets", ++done, static_cast<int64_t>(known_datasets().size()));
+  }
+  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (!session.json) std::cout << problems;
+}
+
 }  // namespace
 
 void add_data(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("data", "look at a data set");
   command->require_subcommand(1);
+  auto root = std::make_shared<std::string>();
+  CLI::App* list = command->add_subcommand("list", "the known data sets, and which are present");
+  list->add_option("--data", *root, "the root of CoOp's layout, to look for them");
+  list->final_callback([root, &session] { run_list(*root, session); });
   auto check = std::make_shared<DataCommand>();
   CLI::App* checks = command->add_subcommand("check", "counts, missing and unreadable files, …");
   add_data_options(*checks, check->images);

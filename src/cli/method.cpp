@@ -30,8 +30,10 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       ->capture_default_str();
   command.add_flag("--post-training", options.post_training,
                    "quantize once after training instead of while training");
-  command.add_option("--sample", options.sample,
-                     "JSON file with the training items, as 'data sample --json' prints it");
+  command.add_option(
+      "--sample", options.sample,
+      "file with the training items: JSON as 'data sample --json' prints it, or CoOp's "
+      "split_fewshot/shot_K-seed_S.pkl");
   // The quantizer's fields show only where quantization is on, so ask for them with it on.
   options.fit.train.quantization = Quantization::kAware;
   add_fields(command, [&] {
@@ -73,8 +75,7 @@ std::vector<Variant> make_variants(const RunOptions& options) {
 
 Split draw_training(const Split& split, const RunOptions& options, uint64_t seed, Log& log) {
   if (!options.sample.empty()) return apply_sample(split, options.sample);
-  const int64_t shots = parse_shots(options.shots);
-  return shots == 0 ? split : draw_few_shot(split, shots, seed, log);
+  return draw_few_shot(split, parse_shots(options.shots), seed, log);
 }
 
 }  // namespace qprompt::cli

@@ -73,7 +73,9 @@ void add_vit(Shapes& shapes, const Architecture& a) {
   shapes["visual.class_embedding"] = {width};
   shapes["visual.positional_embedding"] = {grid * grid + 1, width};
   shapes["visual.proj"] = {width, c.embed_dim};
+  if (c.timm_vit) shapes["visual.conv1.bias"] = {width};
   for (const char* norm : {"ln_pre", "ln_post"}) {
+    if (c.timm_vit && norm == std::string_view("ln_pre")) continue;
     shapes[cat("visual.", norm, ".weight")] = {width};
     shapes[cat("visual.", norm, ".bias")] = {width};
   }
@@ -133,7 +135,8 @@ std::string architecture_text(const Architecture& a) {
                          c.image_heads, ",", a.image_mlp, ",", c.patch_size, " resnet=");
   for (int64_t layers : c.resnet_layers) text += cat(layers, ",");
   return text + cat(" text=", c.context_length, ",", c.vocab_size, ",", c.text_width, ",",
-                    c.text_layers, ",", c.text_heads, ",", a.text_mlp, " eps=", eps_bits);
+                    c.text_layers, ",", c.text_heads, ",", a.text_mlp, " eps=", eps_bits,
+                    c.timm_vit ? " timm" : "");
 }
 
 }  // namespace

@@ -117,6 +117,7 @@ Checkpoint open_file(const fs::path& path) {
       is_file(folder / "open_clip_config.json")) {
     return open_open_clip(std::move(store), folder.string());
   }
+  if (is_slip(store)) return open_slip(std::move(store));
   Checkpoint checkpoint;
   checkpoint.architecture = infer_openai(store, checkpoint.faults);
   checkpoint.store = std::move(store);

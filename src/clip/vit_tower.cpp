@@ -15,22 +15,32 @@ at::Tensor embed(const VitTower& tower, const at::Tensor& pixels) {
   const int64_t width = patches.size(2);
   const at::Tensor rows =
       at::cat({tower.class_row.expand({images, 1, width}), patches + tower.positions}, 1);
-  return normalise(rows.view({-1, width}), tower.ln_pre);
+  const at::Tensor flat = rows.view({-1, width});
+  return tower.ln_pre.weight.defined() ? normalise(flat, tower.ln_pre) : flat;
 }
 
 }  // namespace
 
 VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Placement& where) {
   VitTower tower;
+  ClipConfig image = config;  // the blocks' view of it
+  if (config.timm_vit) {
+    image.activation = Activation::kGelu;
+    image.layer_norm_eps = 1e-6;
+  }
   tower.patches = place_matrix(weights, "visual.conv1.weight", where).flatten(1);
   const at::Tensor positions = place_vector(weights, "visual.positional_embedding", where);
   const at::Tensor class_embedding = place_vector(weights, "visual.class_embedding", where);
   tower.class_row = class_embedding.unsqueeze(0) + positions.narrow(0, 0, 1);
   tower.positions = positions.narrow(0, 1, positions.size(0) - 1);
-  tower.ln_pre = place_layer_norm(weights, "visual.ln_pre", config.layer_norm_eps, where);
-  tower.ln_post = place_layer_norm(weights, "visual.ln_post", config.layer_norm_eps, where);
+  if (config.timm_vit) {
+    tower.positions = tower.positions + place_vector(weights, "visual.conv1.bias", where);
+  } else {
+    tower.ln_pre = place_layer_norm(weights, "visual.ln_pre", image.layer_norm_eps, where);
+  }
+  tower.ln_post = place_layer_norm(weights, "visual.ln_post", image.layer_norm_eps, where);
   tower.blocks =
-      place_blocks(weights, "visual.transformer.resblocks.", config.image_layers, config, where);
+      place_blocks(weights, "visual.transformer.resblocks.", config.image_layers, image, where);
   tower.projection = place_matrix(weights, "visual.proj", where).t();
   tower.heads = config.image_heads;
   tower.patch_size = config.patch_size;

@@ -112,6 +112,92 @@ TEST(DataTest, SampleDrawsTheRealFewShotLists) {
   }
 }
 
+/// A miniature of CoOp's ImageNet and of ImageNet-A below `root`: four classes, two of them in A.
+void make_imagenet(const std::string& root) {
+  write_all(
+      root + "/imagenet/classnames.txt",
+      "n01440764 tench\nn01443537 goldfish\nn01484850 great white shark\nn03773504 missile\n");
+  make_classes(root + "/imagenet/images/train",
+               {"n01440764", "n01443537", "n01484850", "n03773504"}, 3);
+  make_classes(root + "/imagenet/images/val", {"n01440764", "n01443537", "n01484850", "n03773504"},
+               2);
+  make_classes(root + "/imagenet-adversarial/imagenet-a", {"n01443537", "n03773504"}, 2);
+}
+
+TEST(DataTest, AVariantOfImageNetIsScoredWithAPromptOfImageNet) {
+  TempFolder temp;
+  make_imagenet(temp / "data");
+  const std::vector<std::string> common{"--clip",  demo_clip(),    "--data", temp / "data",
+                                        "--cache", temp / "cache", "--json"};
+  std::vector<std::string> train{"train", "--dataset", "imagenet", "--shots",   "2", "--epochs",
+                                 "1",     "--out",     temp / "o", "--threads", "1"};
+  train.insert(train.end(), common.begin(), common.end());
+  const RunResult trained = run(train);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_EQ(Json::parse(trained.out)["train_images"], 8);
+  std::vector<std::string> eval{"eval", "--dataset", "imagenet_a", "--prompt",
+                                temp / "o/prompt.qprompt"};
+  eval.insert(eval.end(), common.begin(), common.end());
+  const RunResult scored = run(eval);
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  const Json result = Json::parse(scored.out);
+  EXPECT_EQ(result["data"], "ImageNetA");
+  EXPECT_EQ(result["n_classes"], 2);
+  EXPECT_EQ(result["results"][0]["total"], 4);
+  train[2] = "imagenet_a";
+  const RunResult refused = run(train);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("test images only"), std::string::npos) << refused.err;
+}
+
+TEST(DataTest, ListNamesAllSetsAndWhatIsThere) {
+  const RunResult known = run({"data", "list"});
+  ASSERT_EQ(known.code, 0) << known.err;
+  EXPECT_NE(known.out.find("1281167"), std::string::npos) << known.out;
+  TempFolder temp;
+  make_imagenet(temp.path());
+  make_classes(temp / "dtd/images", {"banded", "dotted"}, 4);
+  write_all(temp / "sun397/split_zhou_SUN397.json", "[");
+  const RunResult r = run({"data", "list", "--data", temp.path(), "--json"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  const Json list = Json::parse(r.out);
+  ASSERT_EQ(list.size(), 15u);
+  std::map<std::string, Json> sets;
+  for (const Json& set : list) sets[set["dataset"]] = set;
+  EXPECT_EQ(sets["imagenet"]["state"], "other counts");
+  EXPECT_EQ(sets["imagenet"]["found"]["train"], 12);
+  EXPECT_EQ(sets["imagenet"]["published"]["train"], 1281167);
+  EXPECT_EQ(sets["imagenet_a"]["found"]["classes"], 2);
+  EXPECT_EQ(sets["dtd"]["state"], "split here");
+  EXPECT_EQ(sets["sun397"]["state"], "unusable");
+  EXPECT_EQ(sets["ucf101"]["state"], "absent");
+  EXPECT_EQ(run({"data", "list", "--data", temp / "none"}).code, 4);
+}
+
+TEST(DataTest, CheckReadsImageNetWithSeveralThreads) {
+  TempFolder temp;
+  make_imagenet(temp.path());
+  write_all(temp / "imagenet/images/val/n01440764/broken.JPEG", "no image");
+  const RunResult r = run({"data", "check", "--data", temp.path(), "--dataset", "imagenet",
+                           "--threads", "3", "--json"});
+  EXPECT_EQ(r.code, 3) << r.err;
+  const Json report = Json::parse(r.out);
+  ASSERT_EQ(report["unreadable"].size(), 1u);
+  EXPECT_EQ(report["classes"].size(), 4u);
+  EXPECT_EQ(report["notes"][0], "4 classes; published: 1000");
+}
+
+TEST(DataTest, ASplitMadeHereIsKeptUnderTheCache) {
+  TempFolder temp;
+  make_classes(temp / "data/dtd/images", {"banded", "dotted"}, 4);
+  const RunResult r = run({"zero-shot", "--clip", demo_clip(), "--data", temp / "data", "--dataset",
+                           "dtd", "--cache", temp / "cache", "--json"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.err.find("published file"), std::string::npos) << r.err;
+  EXPECT_EQ(Json::parse(r.out)["results"][0]["total"], 2);
+  EXPECT_TRUE(std::filesystem::exists(temp / "cache/splits"));
+}
+
 TEST(DataTest, AnExplicitSampleTrainsAsTheDrawItCameFrom) {
   TempFolder temp;
   const RunResult sample =

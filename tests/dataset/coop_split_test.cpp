@@ -55,14 +55,14 @@ TEST(CoopLayout, EverySetWithASplitFileIsFoundAtItsPlace) {
   }
 }
 
-TEST(CoopLayout, SetsWithoutSplitFileSaySo) {
+TEST(CoopLayout, SetsThatAreNotThereNameWhatWasLookedFor) {
   TempFolder folder;
   Log log;
-  for (const char* name :
-       {"imagenet", "fgvc_aircraft", "imagenetv2", "ImageNetSketch", "imagenet_a", "imagenet_r"}) {
-    expect_error(ErrorKind::kUsage, {"not yet supported", "plain folder"}, [&] {
-      load_split({folder.path(), name, 1, true}, log);
-    });
+  for (const DatasetInfo& info : known_datasets()) {
+    expect_error(ErrorKind::kPath, {info.name, cat("'", folder / info.folder, "'"), "DATASETS.md"},
+                 [&] {
+                   load_split({folder.path(), info.config, 1, true}, log);
+                 });
   }
   expect_error(ErrorKind::kUsage, {"'mnist' is unknown", "oxford_pets", "imagenet_r"}, [&] {
     load_split({folder.path(), "mnist", 1, true}, log);

@@ -202,10 +202,23 @@ TEST(Templates, AreFilledWithSpacesForUnderscores) {
 }
 
 TEST(Templates, AllFifteenSetsAreKnown) {
-  EXPECT_EQ(known_datasets(),
+  Paths configs;
+  for (const DatasetInfo& info : known_datasets()) configs.push_back(info.config);
+  EXPECT_EQ(configs,
             (Paths{"imagenet", "caltech101", "oxford_pets", "stanford_cars", "oxford_flowers",
                    "food101", "fgvc_aircraft", "sun397", "dtd", "eurosat", "ucf101", "imagenetv2",
                    "imagenet_sketch", "imagenet_a", "imagenet_r"}));
+}
+
+TEST(KnownDatasets, PublishedCountsAddUp) {
+  for (const DatasetInfo& info : known_datasets()) {
+    EXPECT_EQ(info.test_only, info.train == 0) << info.config;
+    EXPECT_EQ(info.base_test + info.new_test, info.test_only ? 0 : info.test) << info.config;
+    EXPECT_EQ(find_dataset(info.name), find_dataset(info.config));
+    EXPECT_EQ(find_dataset(info.config)->name, info.name);
+  }
+  EXPECT_EQ(find_dataset("mnist"), nullptr);
+  EXPECT_EQ(find_dataset("OXFORD-PETS")->test, 3669);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ std::set<std::string> real_options() {
   const std::vector<std::vector<std::string>> commands{
       {"demo"},     {"train"},         {"eval"},          {"zero-shot"},       {"base-to-new"},
       {"classify"}, {"quantize"},      {"inspect"},       {"encode", "image"}, {"encode", "text"},
-      {"tokenize"}, {"data", "check"}, {"data", "sample"}};
+      {"tokenize"}, {"data", "list"},   {"data", "check"},  {"data", "sample"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--help");
     all.merge(options_in(run(command).out));

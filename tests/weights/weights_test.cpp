@@ -40,6 +40,34 @@ TEST(ReadWeightsTest, TakesNoSafetensorsFileForAPickleOrAZip) {
   }
 }
 
+TEST(ReadPickleTest, KeepsUnknownClassesAsNamesAndRunsNothing) {
+  TempFolder f;
+  testing::Pickle p;
+  p.op("]").global("dassl.data", "Datum").op(")\x81}").text("_label").integer(7).op("sba");
+  p.global("os", "system").op("(").text("touch " + f.file("ran")).op("tRa");
+  const PickleTree tree = read_pickle(f.write("p.pkl", p.stop()));
+  ASSERT_EQ(tree.root->items.size(), 2u);
+  EXPECT_TRUE(tree.root->items[0]->cls->is_global("dassl.data.Datum"));
+  EXPECT_EQ(tree.root->items[0]->state->find("_label")->integer, 7);
+  EXPECT_EQ(tree.root->items[0]->state->find("_other"), nullptr);
+  EXPECT_TRUE(tree.root->items[1]->cls->is_global("os.system"));
+  EXPECT_FALSE(std::filesystem::exists(f.file("ran")));
+}
+
+TEST(ReadPickleTest, RefusesWhatIsNoPlainPickle) {
+  TempFolder f;
+  const auto refused = [&](const std::string& bytes) {
+    const std::string path = f.write("p.pkl", bytes);
+    return error_of([&] { read_pickle(path); }, ErrorKind::kContent);
+  };
+  EXPECT_TRUE(says(refused(""), "no pickle"));
+  EXPECT_TRUE(says(refused("{\"train\": []}"), "no pickle"));
+  EXPECT_TRUE(says(refused(std::string("\x80\x02]", 3)), "ends before"));
+  testing::Pickle tensor;
+  EXPECT_TRUE(says(refused(tensor.tensor(1, 0, {1}, {1}).stop()), "outside itself"));
+  EXPECT_TRUE(says(error_of([&] { read_pickle(f.file("none")); }, ErrorKind::kPath), "none"));
+}
+
 TEST(ReadWeightsTest, ReportsPathsThatCannotBeRead) {
   const TempFolder f;
   EXPECT_TRUE(says(refusal(f.file("none"), ErrorKind::kPath), "none"));
