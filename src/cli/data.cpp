@@ -31,7 +31,8 @@ void run_check(const DataCommand& options, const Session& session) {
   data.seed = session.seed;
   data.check_images = false;  // missing images are what this command reports
   const Split split = load_split(data, log);
-  const DataReport report = check_split(split, !options.headers_only, log);
+  const DataReport report =
+      check_split(split, {.decode = !options.headers_only, .threads = runtime_info().threads}, log);
   Table table{split.name + " in " + split.image_root, {"class", "train", "val", "test"}, {}};
   Json json{{"name", split.name}, {"image_root", split.image_root}, {"clean", report.clean()}};
   int64_t train = 0, val = 0, test = 0;

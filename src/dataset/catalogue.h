@@ -1,26 +1,39 @@
-// The data sets of CoOp's benchmark: where their files are, and their hand-written templates.
+// The data sets of CoOp's benchmark: where their files are, and how a split is read from them.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "qprompt/dataset.h"
+
 namespace qprompt::dataset {
 
-/// One data set. A set without `split_file` has another way of listing its images, which is not
-/// read yet; to add a set that has one, add its line to the table.
+/// How the images of a set are listed. For sets with a published split file: where that is absent.
+enum class Layout {
+  kFolders,     ///< a folder a class, split 50/20/30 %
+  kPets,        ///< annotations/{trainval,test}.txt
+  kCars,        ///< three .mat files
+  kFlowers,     ///< imagelabels.mat, cat_to_name.json
+  kSun,         ///< ClassName.txt, Training_01.txt, Testing_01.txt
+  kUcf,         ///< ucfTrainTestlist/
+  kAircraft,    ///< variants.txt, images_variant_*.txt: published, needs no split file
+  kImageNet,    ///< classnames.txt, images/{train,val}/<id>/
+  kNumbers,     ///< classnames.txt, a folder a label
+  kIds,         ///< classnames.txt, a folder an id of every class
+  kIdsPresent,  ///< classnames.txt, a folder an id; labels count the present ones
+};
+
+/// To add a set that has a split file or a folder a class, add its line to the table.
 struct KnownDataset {
-  std::string_view config;      ///< "oxford_pets", the name of its configuration file
-  std::string_view name;        ///< "OxfordPets", the name that CoOp registers
-  std::string_view folder;      ///< below $DATA
-  std::string_view images;      ///< below `folder`: what the split file's paths are relative to
-  std::string_view split_file;  ///< in `folder`; empty when there is none
-  std::string_view text;        ///< the template of zero-shot CLIP (CoOp, trainers/zsclip.py)
+  DatasetInfo info;
+  Layout layout = Layout::kFolders;
+  std::string split_file;  ///< in the set's folder; empty when none was published
 };
 
 const std::vector<KnownDataset>& catalogue();
 
 /// The set of this configuration, registry or folder name, in any case; null when unknown.
-const KnownDataset* find_dataset(std::string_view name);
+const KnownDataset* find_known(std::string_view name);
 
 }  // namespace qprompt::dataset

@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <unordered_map>
+#include <thread>
 
 #include "dataset/readers.h"
 #include "qprompt/image.h"
@@ -53,22 +54,46 @@ void probe_file(const std::string& path) {
   probe_image(read_file(path, kMaxImageBytes), path);
 }
 
-void check_file(const std::string& relative, const std::string& path, bool decode,
-                DataReport& report) {
+/// What is wrong with one file; both empty when nothing is.
+struct Finding {
+  bool missing = false;
+  std::string unreadable;
+};
+
+Finding check_file(const std::string& path, bool decode) {
   std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) {
-    report.missing.push_back(relative);
-    return;
-  }
+  if (!fs::is_regular_file(path, ignored)) return {true, ""};
   try {
     if (decode) {
       read_image(path, DecodeOptions{});
     } else {
       probe_file(path);
     }
-  } catch (const Error& error) {
-    report.unreadable.push_back(relative + ": " + error.what());
+  } catch (const std::exception& error) {
+    return {false, error.what()};
   }
+  return {};
+}
+
+/// Checks every file, by several threads. The log is this thread's own.
+std::vector<Finding> check_files(const std::vector<std::string>& files, const CheckOptions& options,
+                                 Log& log) {
+  std::vector<Finding> findings(files.size());
+  std::atomic<size_t> next{0}, done{0};
+  const auto work = [&](bool shows) {
+    for (size_t i; (i = next++) < files.size();) {
+      findings[i] = check_file(files[i], options.decode);
+      ++done;
+      if (shows) log.progress("images", int64_t(done.load()), int64_t(files.size()));
+    }
+  };
+  const auto helpers = std::clamp<int64_t>(options.threads - 1, 0, int64_t(files.size()));
+  std::vector<std::jthread> threads;
+  for (int64_t t = 0; t < helpers; ++t) threads.emplace_back(work, false);
+  work(true);
+  threads.clear();  // joins
+  if (!files.empty()) log.progress("images", int64_t(files.size()), int64_t(files.size()));
+  return findings;
 }
 
 void count_classes(const Split& split, DataReport& report) {
@@ -79,6 +104,24 @@ void count_classes(const Split& split, DataReport& report) {
   count(split.train, &DataReport::ClassCount::train);
   count(split.val, &DataReport::ClassCount::val);
   count(split.test, &DataReport::ClassCount::test);
+}
+
+/// Counts that are not those of the published set: a part of it is missing, or it is another one.
+void note_published(const Split& split, DataReport& report) {
+  if (split.name.empty() || split.folder.empty()) return;
+  const DatasetInfo* info = find_dataset(split.name);
+  if (info == nullptr || info->name != split.name) return;
+  if (!split.published_split) {
+    report.notes.push_back(cat("split here: ", "the published split file is absent"));
+  }
+  const auto count = [&](const char* what, size_t found, int64_t published) {
+    if (static_cast<int64_t>(found) == published) return;
+    report.notes.push_back(cat(found, " ", what, "; published: ", published));
+  };
+  count("classes", split.class_names.size(), info->classes);
+  count("training images", split.train.size(), info->train);
+  count("validation images", split.val.size(), info->val);
+  count("test images", split.test.size(), info->test);
 }
 
 void note_names(const Split& split, DataReport& report) {
@@ -120,7 +163,7 @@ void note_empty(const Split& split, DataReport& report) {
     if (c.train == 0) untrained.push_back(c.name);
     if (c.test == 0) untested.push_back(c.name);
   }
-  if (!untrained.empty()) {
+  if (!untrained.empty() && !split.test_only) {
     report.notes.push_back("classes without training image: " + dataset::first_few(untrained));
   }
   if (!untested.empty()) {
@@ -139,16 +182,23 @@ void note_empty(const Split& split, DataReport& report) {
 
 }  // namespace
 
-DataReport check_split(const Split& split, bool decode, Log& log) {
+DataReport check_split(const Split& split, const CheckOptions& options, Log& log) {
   DataReport report;
   count_classes(split, report);
   const Listed listed = collect(split);
-  const auto total = static_cast<int64_t>(listed.paths.size());
-  int64_t done = 0;
-  for (const std::string* path : listed.paths) {
-    check_file(*path, (fs::path(split.image_root) / *path).string(), decode, report);
-    log.progress("images", ++done, total);
+  std::vector<std::string> files;
+  for (const auto* path : listed.paths) {
+    files.push_back((fs::path(split.image_root) / *path).string());
   }
+  const std::vector<Finding> findings = check_files(files, options, log);
+  for (size_t i = 0; i < findings.size(); ++i) {
+    const std::string& path = *listed.paths[i];
+    if (findings[i].missing) report.missing.push_back(path);
+    if (!findings[i].unreadable.empty()) {
+      report.unreadable.push_back(path + ": " + findings[i].unreadable);
+    }
+  }
+  note_published(split, report);
   note_names(split, report);
   note_repeats(listed, report);
   note_empty(split, report);

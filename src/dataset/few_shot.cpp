@@ -48,11 +48,27 @@ void warn_small(const Split& split, const std::vector<int64_t>& labels, int64_t 
                " taken whole: ", dataset::first_few(names)));
 }
 
+/// Its draw is over the names in order; CoOp's is over whatever order a disk listed them in.
+void note_imagenet(const Split& split, int64_t shots, uint64_t seed, Log& log) {
+  if (split.name != "ImageNet") return;
+  const std::string pickle = find_coop_sample(split, shots, seed);
+  log.note(
+      cat("this draw from ImageNet is over sorted file names; CoOp's own is over the order of ",
+          "one disk and can only be read: ",
+          pickle.empty() ? "from its split_fewshot/*.pkl, where you have that"
+                         : "give '" + pickle + "' as the sample to use it"));
+}
+
 }  // namespace
 
 Split draw_few_shot(const Split& split, int64_t shots, uint64_t seed, Log& log) {
+  if (split.test_only) {
+    fail(ErrorKind::kUsage, "'", split.name, "' has test images only; train on another data set (",
+         "for a variant of ImageNet, on imagenet) and test on this one");
+  }
   Split drawn = split;
   if (shots < 1) return drawn;
+  note_imagenet(split, shots, seed, log);
   Rng rng(seed);
   const int64_t val_shots = std::min(shots, kMostValidationShots);
   std::vector<int64_t> small_train, small_val;
@@ -66,17 +82,18 @@ Split draw_few_shot(const Split& split, int64_t shots, uint64_t seed, Log& log) 
 Split select_half(const Split& split, Half half) {
   if (half == Half::kAll) return split;
   std::set<int64_t> distinct;
-  for (const Item& item : split.train) distinct.insert(item.label);
+  for (const Item& item : split.test_only ? split.test : split.train) distinct.insert(item.label);
   const std::vector<int64_t> labels(distinct.begin(), distinct.end());
   const size_t middle = (labels.size() + 1) / 2;
   const size_t first = half == Half::kBase ? 0 : middle;
   const size_t last = half == Half::kBase ? middle : labels.size();
   if (first == last) {
     fail(ErrorKind::kContent, "the ", half_name(half), " half of ", split.name,
-         " is empty: its training images are of ", labels.size(), " class",
-         labels.size() == 1 ? "" : "es");
+         " is empty: its images are of ", labels.size(), " class", labels.size() == 1 ? "" : "es");
   }
-  Split selected{split.name, split.image_root, {}, {}, {}, {}};
+  Split selected = split;
+  selected.class_names.clear();
+  for (auto* items : {&selected.train, &selected.val, &selected.test}) items->clear();
   std::unordered_map<int64_t, int64_t> renumbered;
   for (size_t i = first; i < last; ++i) {
     renumbered.emplace(labels[i], static_cast<int64_t>(i - first));

@@ -1,79 +1,13 @@
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
+#include "dataset/listing.h"
 #include "dataset/readers.h"
-#include "qprompt/image.h"
 
 namespace qprompt::dataset {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What is in a folder and is no image of a class.
-struct Ignored {
-  int64_t hidden = 0, other_files = 0;
-  std::vector<std::string> nested;  ///< folders below class folders
-};
-
-/// Names of the entries of a folder, in byte-wise order, apart by kind; hidden ones only counted.
-struct Listing {
-  std::vector<std::string> folders, files;
-  int64_t hidden = 0;
-};
-
-Listing list_folder(const fs::path& folder) {
-  Listing listing;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (name[0] == '.') {
-      ++listing.hidden;
-      continue;
-    }
-    std::error_code broken_link;  // a link that leads nowhere, or in a circle, counts as a file
-    const bool is_folder = it->is_directory(broken_link) && !broken_link;
-    (is_folder ? listing.folders : listing.files).push_back(name);
-  }
-  if (error) {
-    fail(ErrorKind::kPath, "cannot read the folder '", folder.string(), "': ", error.message());
-  }
-  std::sort(listing.folders.begin(), listing.folders.end());
-  std::sort(listing.files.begin(), listing.files.end());
-  return listing;
-}
-
-/// The images of one class folder, sorted.
-std::vector<std::string> list_images(const fs::path& folder, Ignored& ignored) {
-  Listing listing = list_folder(folder);
-  std::vector<std::string> images;
-  for (std::string& name : listing.files) {
-    if (has_image_extension(name)) {
-      images.push_back(std::move(name));
-    } else {
-      ++ignored.other_files;
-    }
-  }
-  for (const auto& name : listing.folders) ignored.nested.push_back((folder / name).string());
-  ignored.hidden += listing.hidden;
-  return images;
-}
-
-void report_ignored(const Ignored& ignored, const std::string& root, Log& log) {
-  if (ignored.hidden + ignored.other_files > 0) {
-    log.note(cat("'", root, "': ", ignored.hidden, " hidden and ", ignored.other_files,
-                 " other entries are no images (.jpg, .jpeg, .png, .webp) and are left out"));
-  }
-  if (!ignored.nested.empty()) {
-    log.warn(cat("images are read from the class folders only, not from folders below them: ",
-                 first_few(ignored.nested)));
-  }
-}
-
-[[noreturn]] void fail_empty(const fs::path& folder) {
-  fail(ErrorKind::kContent, "the class folder '", folder.string(),
-       "' has no image (.jpg, .jpeg, .png, .webp); add some or remove the folder");
-}
 
 /// train/, val/ or test/ of a given split: class names that train/ lacks are an error, since the
 /// images could have no label; classes that only train/ has are said.
@@ -130,9 +64,6 @@ Split read_given_parts(Split split, const Listing& top, Ignored& ignored, Log& l
   return split;
 }
 
-/// Python's `round`: halves go to the even neighbour.
-int64_t round_half_even(double x) { return static_cast<int64_t>(std::nearbyint(x)); }
-
 /// As CoOp splits a set that comes without a split (`read_and_split_data`), but from sorted names.
 Split split_classes(Split split, const Listing& top, Ignored& ignored, uint64_t seed, Log& log) {
   Rng rng(seed);
@@ -146,17 +77,11 @@ Split split_classes(Split split, const Listing& top, Ignored& ignored, uint64_t 
            "' has a single image; to be ",
            "split into training and test images it needs at least 4");
     }
-    const auto label = static_cast<int64_t>(split.class_names.size());
-    const auto n = static_cast<int64_t>(images.size());
-    const int64_t n_train = round_half_even(0.5 * static_cast<double>(n));
-    const int64_t n_val = round_half_even(0.2 * static_cast<double>(n));
-    const std::vector<int64_t> order = rng.permutation(n);
-    for (int64_t i = 0; i < n; ++i) {
-      auto& list = i < n_train ? split.train : i < n_train + n_val ? split.val : split.test;
-      list.push_back(
-          {name + "/" + images[static_cast<size_t>(order[static_cast<size_t>(i)])], label});
-    }
-    if (n_train + n_val >= n) untested.push_back(name);
+    std::vector<std::string> paths;
+    for (const std::string& image : images) paths.push_back(name + "/" + image);
+    const size_t tested = split.test.size();
+    split_class(split, paths, static_cast<int64_t>(split.class_names.size()), rng);
+    if (split.test.size() == tested) untested.push_back(name);
     split.class_names.push_back(name);
   }
   log.note(
@@ -179,10 +104,9 @@ bool has_part(const fs::path& root, const Listing& top, const std::string& part)
 void refuse_coop_layout(const std::string& root, const Listing& top) {
   for (const KnownDataset& set : catalogue()) {
     if (set.split_file.empty()) continue;
-    const std::string file(set.split_file);
-    if (!std::binary_search(top.files.begin(), top.files.end(), file)) continue;
-    fail(ErrorKind::kUsage, "'", root, "' has ", file, ": name the data set, --dataset ",
-         set.config, ", to use that split");
+    if (!std::binary_search(top.files.begin(), top.files.end(), set.split_file)) continue;
+    fail(ErrorKind::kUsage, "'", root, "' has ", set.split_file, ": name the data set, --dataset ",
+         set.info.config, ", to use that split");
   }
 }
 
@@ -196,7 +120,7 @@ Split read_folder(const std::string& root, uint64_t seed, Log& log) {
          "train/, val/ and test/ with one a class");
   }
   Split split;
-  split.image_root = root;
+  split.image_root = split.folder = root;
   split.name = fs::path(root).filename().string();
   Ignored ignored;
   ignored.hidden = top.hidden;

@@ -23,21 +23,21 @@ namespace {
 namespace fs = std::filesystem;
 
 void check_classes(const Split& split, const std::string& where, Log& log) {
-  if (split.train.empty()) {
-    fail(ErrorKind::kContent, where, " lists no training images");
-  }
+  const std::vector<Item>& items = split.test_only ? split.test : split.train;
+  const char* kind = split.test_only ? "test" : "training";
+  if (items.empty()) fail(ErrorKind::kContent, where, " lists no ", kind, " images");
   if (split.class_names.size() < 2) {
     fail(ErrorKind::kContent, where, " has one class only, '", split.class_names.front(),
          "'; at least two are needed to tell apart");
   }
-  std::vector<int64_t> train_counts(split.class_names.size());
-  for (const Item& item : split.train) ++train_counts[static_cast<size_t>(item.label)];
+  std::vector<int64_t> counts(split.class_names.size());
+  for (const Item& item : items) ++counts[static_cast<size_t>(item.label)];
   std::unordered_map<std::string, size_t> first_label;
   for (size_t label = 0; label < split.class_names.size(); ++label) {
     const std::string& name = split.class_names[label];
-    if (train_counts[label] == 0) {
-      fail(ErrorKind::kContent, where, ": class '", name, "' (label ", label,
-           ") has no training image");
+    if (counts[label] == 0) {
+      fail(ErrorKind::kContent, where, ": class '", name, "' (label ", label, ") has no ", kind,
+           " image");
     }
     const auto [known, is_new] = first_label.emplace(name, label);
     if (!is_new) {
@@ -81,14 +81,18 @@ Split load_split(const DataOptions& options, Log& log) {
   if (options.dataset.empty()) {
     split = dataset::read_folder(root, options.seed, log);
   } else {
-    const auto* set = dataset::find_dataset(options.dataset);
+    const auto* set = dataset::find_known(options.dataset);
     if (set == nullptr) {
       std::string names;
-      for (const auto& name : known_datasets()) names += (names.empty() ? "" : ", ") + name;
+      for (const auto& info : known_datasets()) {
+        names += (names.empty() ? "" : ", ") + info.config;
+      }
       fail(ErrorKind::kUsage, "the data set '", options.dataset, "' is unknown; known are ", names,
            ". For a folder with a sub-folder a class, name no data set");
     }
-    split = dataset::read_coop(root, *set);
+    DataOptions at_root = options;
+    at_root.root = root;
+    split = dataset::read_coop(at_root, *set, log);
   }
   dataset::check_classes(split, cat("'", root, "'"), log);
   if (options.check_images) dataset::check_images(split);

@@ -1,7 +1,10 @@
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "dataset/coop_pickle.h"
 #include "dataset/readers.h"
 
 namespace qprompt {
@@ -28,8 +31,12 @@ class SampleReader {
     }
   }
 
-  json parse() const {
+  json parse() {
     json root;
+    if (begins_as_pickle()) {
+      from_pickle_ = true;
+      return dataset::read_coop_pickle(file_);
+    }
     try {
       root = json::parse(read_file(file_, kMaxSampleBytes));
     } catch (const json::parse_error& error) {
@@ -58,13 +65,26 @@ class SampleReader {
   }
 
  private:
+  bool begins_as_pickle() const { return std::ifstream(file_, std::ios::binary).get() == 0x80; }
+
+  /// A pickle's paths are absolute, and its machine's: the longest end that is an image's path.
+  std::string path_below_root(const std::string& path) const {
+    for (size_t from = 0; from_pickle_;) {
+      if (known_.contains(path.substr(from))) return path.substr(from);
+      const size_t slash = path.find('/', from);
+      if (slash == std::string::npos) break;
+      from = slash + 1;
+    }
+    return path;
+  }
+
   Item read_entry(const json& entry, const std::string& where) {
     if (!entry.is_object() || !entry.contains("path") || !entry.contains("label")) {
       refuse(where, " must be an object with path, label and class");
     }
     if (!entry["path"].is_string()) refuse(where, ".path must be a text");
     if (!entry["label"].is_number_integer()) refuse(where, ".label must be a whole number");
-    const auto path = entry["path"].get<std::string>();
+    const std::string path = path_below_root(entry["path"].get<std::string>());
     const auto found = known_.find(path);
     if (found == known_.end()) refuse(where, ": ", split_.name, " has no image '", path, "'");
     if (found->second.is_test) {
@@ -89,12 +109,21 @@ class SampleReader {
   const std::string& file_;
   KnownImages known_;
   std::unordered_set<std::string> used_;
+  bool from_pickle_ = false;
 };
 
 }  // namespace
 
-Split apply_sample(const Split& split, const std::string& sample_json_path) {
-  SampleReader reader(split, sample_json_path);
+std::string find_coop_sample(const Split& split, int64_t shots, uint64_t seed) {
+  if (split.folder.empty()) return "";
+  const auto path = std::filesystem::path(split.folder) / "split_fewshot" /
+                    cat("shot_", shots, "-seed_", seed, ".pkl");
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored) ? path.string() : "";
+}
+
+Split apply_sample(const Split& split, const std::string& sample_path) {
+  SampleReader reader(split, sample_path);
   const json root = reader.parse();
   Split sampled = split;
   sampled.train = reader.read_list(root["train"], "train");

@@ -10,16 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxPathBytes = 4096;
-
-bool leaves_folder(std::string_view path) {
-  for (size_t from = 0; from <= path.size();) {
-    const size_t slash = std::min(path.find('/', from), path.size());
-    if (path.substr(from, slash - from) == "..") return true;
-    from = slash + 1;
-  }
-  return false;
-}
+constexpr int64_t kMaxSplitBytes = int64_t{256} << 20;
 
 /// Takes the file's values as they are parsed, so that the memory needed is that of the lists, and
 /// every complaint can name the entry.
@@ -140,13 +131,8 @@ class SplitReader : public nlohmann::json_sax<json> {
     return "[path, label, class name] and no more was expected";
   }
   void check_path() const {
-    const std::string& path = item_.path;
-    if (path.empty()) refuse("the path is empty");
-    if (path.size() > kMaxPathBytes) refuse("the path has ", path.size(), " bytes");
-    if (path.find('\0') != std::string::npos) refuse("the path holds a zero byte");
-    if (path[0] == '/' || leaves_folder(path)) {
-      refuse("the path '", path, "' must be relative to the image folder and stay below it");
-    }
+    const std::string fault = path_fault(item_.path);
+    if (!fault.empty()) refuse(fault);
   }
   void finish_entry() {
     if (field_ != 3) {
@@ -186,6 +172,10 @@ Split parse_split_json(const std::string& file, std::string_view bytes) {
   json::sax_parse(bytes.begin(), bytes.end(), &reader);
   split.class_names = reader.class_names();
   return split;
+}
+
+Split read_split_json(const std::string& file) {
+  return parse_split_json(file, read_file(file, kMaxSplitBytes));
 }
 
 }  // namespace qprompt::dataset

@@ -5,60 +5,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include "qprompt/weights.h"
 
 namespace qprompt {
-
-/// One value. Values point at each other and may be shared or even form circles, as in Python; all
-/// belong to the PickleTree. Whoever walks them bounds depth and number of visits.
-struct PickleValue {
-  enum class Kind : uint8_t {
-    kNone,
-    kBool,     ///< integer: 0 or 1
-    kInt,      ///< integer
-    kBigInt,   ///< beyond 64 bits; text: its little-endian two's complement
-    kFloat,    ///< real
-    kString,   ///< text: UTF-8 (a Python 2 `str`: its bytes)
-    kBytes,    ///< text
-    kList,     ///< items; also sets
-    kTuple,    ///< items
-    kDict,     ///< pairs in the order written; state: attributes, if any
-    kGlobal,   ///< text: "module.name", a class or function that is only a name here
-    kObject,   ///< cls, args, state as given; items and pairs for children of list and dict
-    kStorage,  ///< tensor: 1-D, all values of a torch storage
-    kTensor,   ///< tensor: a view of a storage
-  };
-
-  explicit PickleValue(Kind k) : kind(k) {}
-
-  Kind kind;
-  int64_t integer = 0;
-  double real = 0;
-  std::string text;
-  std::vector<PickleValue*> items;
-  std::vector<std::pair<PickleValue*, PickleValue*>> pairs;
-  PickleValue* cls = nullptr;    ///< the class or function; mostly kGlobal
-  PickleValue* args = nullptr;   ///< what it would be called with; mostly kTuple
-  PickleValue* state = nullptr;  ///< what BUILD gives
-  at::Tensor tensor;
-
-  bool is(Kind k) const { return kind == k; }
-  /// Whether this is the class or function "module.name".
-  bool is_global(std::string_view name) const { return kind == Kind::kGlobal && text == name; }
-  /// The value of the last pair with this string key; nullptr when there is none.
-  const PickleValue* find(std::string_view key) const;
-};
-
-struct PickleTree {
-  std::deque<PickleValue> values;  ///< owns every value; a deque, so that addresses stay
-  const PickleValue* root = nullptr;
-  size_t end = 0;  ///< the byte after the pickle
-};
 
 struct PickleLimits {
   size_t max_bytes = size_t{256} << 20;     ///< of the pickle itself

@@ -74,7 +74,7 @@ class PickleMachine {
   template <class... Args>
   [[noreturn]] void fault(const Args&... what) const {
     fail(ErrorKind::kContent, "'", source_, "': the pickle is wrong at byte ", at_, ": ", what...,
-         "; the file is damaged or not one that torch saved, get or write it again");
+         "; the file is damaged or is no ordinary pickle, get or write it again");
   }
 
   std::string_view bytes_;

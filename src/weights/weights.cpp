@@ -2,6 +2,7 @@
 
 #include "qprompt/base.h"
 #include "weights/archive.h"
+#include "weights/pickle.h"
 #include "weights/safetensors.h"
 
 namespace qprompt {
@@ -29,6 +30,15 @@ const at::Tensor& WeightStore::at(const std::string& name) const {
          tensors.size(), "; is it the right file?");
   }
   return found->second;
+}
+
+PickleTree read_pickle(const std::string& path) {
+  const ByteRange file = map_file(path);
+  if (!looks_like_pickle(file)) {
+    fail(ErrorKind::kContent, "'", path, "' is no pickle of protocol 2 to 5 (first bytes ",
+         in_quotes(file.text().substr(0, 16)), "); get or write it again");
+  }
+  return parse_pickle(file.text(), path);
 }
 
 WeightStore read_safetensors(const std::string& path) { return parse_safetensors(map_file(path)); }

@@ -36,7 +36,7 @@ class DataCheck : public ::testing::Test {
 
 TEST_F(DataCheck, ACleanSetIsClean) {
   for (const bool decode : {true, false}) {
-    const DataReport report = check_split(split_, decode, log_);
+    const DataReport report = check_split(split_, {.decode = decode}, log_);
     EXPECT_TRUE(report.clean()) << all_of(report.notes) << all_of(report.unreadable);
     ASSERT_EQ(report.classes.size(), 2u);
     EXPECT_EQ(report.classes[1].name, "dog");
@@ -52,13 +52,13 @@ TEST_F(DataCheck, MissingAndBrokenImagesAreListedNotThrown) {
   write_all(folder_ / "c.jpg", "no image");
   write_all(folder_ / "d.jpg", image_.substr(0, image_.size() / 2));
   write_all(folder_ / "e.jpg", "");
-  const DataReport decoded = check_split(split_, true, log_);
+  const DataReport decoded = check_split(split_, {.decode = true}, log_);
   EXPECT_EQ(decoded.missing, (Paths{"b.jpg"}));
   ASSERT_EQ(decoded.unreadable.size(), 3u) << all_of(decoded.unreadable);
   EXPECT_EQ(decoded.unreadable[0].rfind("c.jpg: ", 0), 0u) << decoded.unreadable[0];
   EXPECT_EQ(decoded.unreadable[1].rfind("d.jpg: ", 0), 0u) << decoded.unreadable[1];
   EXPECT_EQ(decoded.unreadable[2].rfind("e.jpg: ", 0), 0u) << decoded.unreadable[2];
-  const DataReport headers = check_split(split_, false, log_);
+  const DataReport headers = check_split(split_, {.decode = false}, log_);
   EXPECT_EQ(headers.unreadable.size(), 2u) << "the truncated one has a good header";
   EXPECT_FALSE(headers.clean());
 }
@@ -68,14 +68,14 @@ TEST_F(DataCheck, AHeaderBehindManyOtherBlocksIsFound) {
   std::string padded = image_.substr(0, 2);
   for (int i = 0; i < 5; ++i) padded += "\xff\xfe\xff\xf2" + std::string(65520, 'x');
   write_all(folder_ / "a.jpg", padded + image_.substr(2));
-  EXPECT_TRUE(check_split(split_, false, log_).clean());
+  EXPECT_TRUE(check_split(split_, {.decode = false}, log_).clean());
 }
 
 TEST_F(DataCheck, RepeatedImagesAndNamesAreNoted) {
   split_.class_names = {"cat", "cat"};
   split_.train.push_back({"a.jpg", 0});
   split_.test.push_back({"b.jpg", 1});
-  const std::string notes = all_of(check_split(split_, true, log_).notes);
+  const std::string notes = all_of(check_split(split_, {.decode = true}, log_).notes);
   EXPECT_NE(notes.find("'cat' has several labels: 0, 1"), std::string::npos) << notes;
   EXPECT_NE(notes.find("1 image is listed twice among the training images: 'a.jpg'"),
             std::string::npos)
@@ -85,11 +85,11 @@ TEST_F(DataCheck, RepeatedImagesAndNamesAreNoted) {
 
 TEST_F(DataCheck, EmptyHalvesAndClassesAreNoted) {
   split_.test.pop_back();
-  const std::string notes = all_of(check_split(split_, true, log_).notes);
+  const std::string notes = all_of(check_split(split_, {.decode = true}, log_).notes);
   EXPECT_NE(notes.find("classes without test image: 'dog'"), std::string::npos) << notes;
   EXPECT_NE(notes.find("the new half has no test images"), std::string::npos) << notes;
   split_.train = {{"a.jpg", 0}};
-  const std::string fewer = all_of(check_split(split_, true, log_).notes);
+  const std::string fewer = all_of(check_split(split_, {.decode = true}, log_).notes);
   EXPECT_NE(fewer.find("the new half has no classes"), std::string::npos) << fewer;
   EXPECT_NE(fewer.find("classes without training image: 'dog'"), std::string::npos) << fewer;
 }

@@ -208,7 +208,7 @@ TEST(PlainFolder, NothingIsWrittenIntoTheDataFolder) {
   Log log;
   const Split split = load(folder, log);
   draw_few_shot(split, 2, 1, log);
-  check_split(split, false, log);
+  check_split(split, {.decode = false}, log);
   EXPECT_EQ(snapshot(folder.path()), before);
   for (const char* name : {"", "a", "b"}) {
     fs::permissions(folder / name, fs::perms::owner_all);

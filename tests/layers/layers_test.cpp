@@ -20,7 +20,7 @@ const Rooms& allowed_rooms() {
       {"tokenizer", {"base"}},
       {"image", {"base"}},
       {"clip", {"base", "weights", "tokenizer", "image"}},
-      {"dataset", {"base", "image"}},
+      {"dataset", {"base", "weights", "image"}},
       {"prompt", {"base", "tokenizer", "clip"}},
       {"features", {"base", "weights", "image", "clip", "dataset"}},
       {"quant", {"base"}},
