@@ -168,7 +168,8 @@ Outcome Workshop::learn_and_score(const Cell& cell, Log& log) {
   FitOptions fit = cell.fit;
   fit.features = features();
   fit.keep_finished = true;
-  fit.out = (fs::path(out_) / cell.key).string();
+  fit.out = (fs::path(out_) / cell.prompt_key).string();
+  const FolderLock alone(fit.out);
   const Split drawn = draw_split(split_of(cell.set, log), cell.shots, cell.seed, fit.half, log);
   const FitResult trained = fit_prompt(clip_, drawn, fit, log);
   // What is scored is what the file says, not what training left in memory.
@@ -177,7 +178,7 @@ Outcome Workshop::learn_and_score(const Cell& cell, Log& log) {
   Outcome outcome;
   Digest digest;
   digest.update(bytes.data(), bytes.size());
-  outcome.prompt = cell.key + "/" + fs::path(trained.path).filename().string();
+  outcome.prompt = cell.prompt_key + "/" + fs::path(trained.path).filename().string();
   outcome.prompt_digest = digest.hex();
   outcome.payload_bytes = prompt.payload_bytes();
   outcome.file_bytes = static_cast<int64_t>(bytes.size());

@@ -34,6 +34,23 @@ LifeSign::LifeSign(const std::string& folder) {
   }
 }
 
+FolderLock::FolderLock(const std::string& folder) {
+  make_folder(folder);
+  const std::string path = (fs::path(folder) / "lock").string();
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    fail(ErrorKind::kPath, "cannot create '", path, "': ", std::strerror(errno));
+  }
+  while (::flock(descriptor_, LOCK_EX) != 0) {
+    if (errno == EINTR) continue;
+    const int error = errno;
+    ::close(descriptor_);
+    fail(ErrorKind::kPath, "cannot lock '", path, "': ", std::strerror(error));
+  }
+}
+
+FolderLock::~FolderLock() { ::close(descriptor_); }
+
 LifeSign::~LifeSign() {
   ::unlink(path_.c_str());
   ::close(descriptor_);

@@ -26,23 +26,22 @@ Json set_json(const SetSpec& set) {
           {"dataset", set.data.dataset}};
 }
 
-/// The settings of a cell in one canonical text; its digest is the cell's key.
-void seal(const Setting& setting, Cell& cell) {
-  Json out{{"kind", kind_name(cell.kind)},
-           {"protocol", protocol_names()[static_cast<size_t>(setting.recipe.protocol)]},
-           {"method", cell.method.label},
-           {"method-kind", cell.method.kind},
-           {"bits", cell.method.bits},
-           {"set", set_json(cell.set)},
-           {"shots", cell.shots},
-           {"seed", cell.seed}};
-  for (const TestSpec& test : cell.tests) {
-    out["tests"].push_back({{"set", set_json(test.set)}, {"half", half_name(test.half)}});
-  }
-  for (const Draw& draw : cell.draws) {
-    out["draws"].push_back({{"shots", draw.shots}, {"seed", draw.seed}, {"views", draw.views}});
-  }
-  if (!cell.method.templates.empty()) out["templates"] = cell.method.templates;
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string digest_of(const char* what, const std::string& text) {
+  Digest digest;
+  digest.update_text(what);
+  digest.update_text(text);
+  return digest.hex();
+}
+
+/// What decides the bytes of a prompt.
+Json training_json(const Setting& setting, const Cell& cell) {
+  Json out{{"kind", cell.method.kind},  {"bits", cell.method.bits},
+           {"set", set_json(cell.set)}, {"shots", cell.shots},
+           {"seed", cell.seed},         {"half", half_name(cell.fit.half)}};
   if (cell.kind == CellKind::kPrompt) {
     FitOptions copy = cell.fit;
     for (const Field& field : fit_fields(copy)) {
@@ -55,11 +54,26 @@ void seal(const Setting& setting, Cell& cell) {
   out["device"] = setting.request.device;
   out["dtype"] = setting.request.dtype;
   out["exif-orientation"] = setting.recipe.exif_orientation;
-  cell.configuration = out.dump(-1, ' ', false, Json::error_handler_t::replace);
-  Digest digest;
-  digest.update_text("cell 1");
-  digest.update_text(cell.configuration);
-  cell.key = digest.hex();
+  return out;
+}
+
+/// The settings of a cell in one canonical text; its digest is the cell's key.
+void seal(const Setting& setting, Cell& cell) {
+  const Json training = training_json(setting, cell);
+  cell.prompt_key = digest_of("prompt 1", text_of(training));
+  Json out{{"kind", kind_name(cell.kind)},
+           {"protocol", protocol_names()[static_cast<size_t>(setting.recipe.protocol)]},
+           {"method", cell.method.label},
+           {"training", training}};
+  for (const TestSpec& test : cell.tests) {
+    out["tests"].push_back({{"set", set_json(test.set)}, {"half", half_name(test.half)}});
+  }
+  for (const Draw& draw : cell.draws) {
+    out["draws"].push_back({{"shots", draw.shots}, {"seed", draw.seed}, {"views", draw.views}});
+  }
+  if (!cell.method.templates.empty()) out["templates"] = cell.method.templates;
+  cell.configuration = text_of(out);
+  cell.key = digest_of("cell 1", cell.configuration);
 }
 
 std::vector<TestSpec> tests_of(const Recipe& recipe, const SetSpec& set) {
@@ -156,7 +170,14 @@ Plan make_plan(Recipe recipe, const RunRequest& request, const std::string& fing
 }
 
 Split draw_split(const Split& whole, int64_t shots, uint64_t seed, Half half, Log& log) {
-  return select_half(shots == 0 ? whole : draw_few_shot(whole, shots, seed, log), half);
+  if (shots == 0) return select_half(whole, half);
+  // CoOp's draw from ImageNet follows the order of a disk's listing: only its own file repeats it.
+  if (const DatasetInfo* info = find_dataset(whole.name);
+      info != nullptr && info->config == "imagenet") {
+    const std::string sample = find_coop_sample(whole, shots, seed);
+    if (!sample.empty()) return select_half(apply_sample(whole, sample), half);
+  }
+  return select_half(draw_few_shot(whole, shots, seed, log), half);
 }
 
 }  // namespace qprompt::run

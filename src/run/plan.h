@@ -26,8 +26,9 @@ struct Draw {
 
 struct Cell {
   CellKind kind = CellKind::kPrompt;
-  std::string key;   ///< digest of everything that decides the result
-  std::string name;  ///< for people
+  std::string key;         ///< digest of everything that decides the result
+  std::string prompt_key;  ///< digest of what decides the prompt; protocols may share one
+  std::string name;        ///< for people
   MethodSpec method;
   SetSpec set;  ///< trained on
   int64_t shots = 0;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kMaxRecipeBytes = 1 << 20;
 constexpr int64_t kMaxThreads = 1024;
+constexpr double kMaxCells = 100'000;
 
 /// A path of the recipe: relative ones start at the recipe's own folder.
 std::string beside(const Recipe& recipe, const std::string& path) {
@@ -125,30 +126,43 @@ void read_methods(TomlTable& root, Recipe& recipe) {
   }
 }
 
-/// Names of CoOp's layout below the data root, or folders of the recipe.
-std::vector<SetSpec> read_sets(TomlTable& root, const char* key, const std::string& data,
-                               std::map<std::string, std::string>& folders) {
+/// What a recipe says about where data is.
+struct Places {
+  std::string data;   ///< root of CoOp's layout
+  std::string cache;  ///< for splits that are made here
+  std::map<std::string, std::string> folders;
+};
+
+/// A name of CoOp's layout; refused where it is unknown or has no root.
+void check_known(TomlTable& root, const char* key, const std::string& name, const Places& places) {
+  const auto& known = known_datasets();
+  if (std::none_of(known.begin(), known.end(), [&](const auto& s) { return s.config == name; })) {
+    std::string all;
+    for (const DatasetInfo& one : known) all += (all.empty() ? "" : ", ") + one.config;
+    root.refuse(root.line_of(key), "'" + name + "' is no data set of CoOp's layout (" + all +
+                                       ") and no key of [folders]");
+  }
+  if (places.data.empty()) {
+    root.refuse(root.line_of(key), "'" + name +
+                                       "' needs the root of CoOp's layout; give it with "
+                                       "--data, or as data = \"…\" here");
+  }
+}
+
+/// The data sets of a list: names of CoOp's layout, or keys of [folders].
+std::vector<SetSpec> read_sets(TomlTable& root, const char* key, const Places& places) {
   std::vector<SetSpec> sets;
   for (const std::string& name : root.texts(key)) {
     for (const SetSpec& other : sets) {
       if (other.name == name) root.refuse(root.line_of(key), "'" + name + "' is listed twice");
     }
     SetSpec set{name, {}};
-    const auto folder = folders.find(name);
-    set.data.root = folder != folders.end() ? folder->second : data;
-    if (folder == folders.end()) {
-      const auto known = known_datasets();
-      if (std::find(known.begin(), known.end(), name) == known.end()) {
-        std::string all;
-        for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;
-        root.refuse(root.line_of(key), "'" + name + "' is no data set of CoOp's layout (" + all +
-                                           ") and no key of [folders]");
-      }
-      if (data.empty()) {
-        root.refuse(root.line_of(key), "'" + name +
-                                           "' needs the root of CoOp's layout; give it "
-                                           "with --data, or as data = \"…\" here");
-      }
+    set.data.cache = places.cache;
+    if (const auto folder = places.folders.find(name); folder != places.folders.end()) {
+      set.data.root = folder->second;
+    } else {
+      check_known(root, key, name, places);
+      set.data.root = places.data;
       set.data.dataset = name;
     }
     sets.push_back(std::move(set));
@@ -156,25 +170,41 @@ std::vector<SetSpec> read_sets(TomlTable& root, const char* key, const std::stri
   return sets;
 }
 
-void read_data(TomlTable& root, const RunRequest& request, Recipe& recipe) {
-  const std::string own = root.text("data", "");
-  const std::string data = request.data.empty() ? beside(recipe, own) : request.data;
-  std::map<std::string, std::string> folders;
-  for (const OptionEntry& entry : root.table_options("folders")) {
-    folders[entry.key] = beside(recipe, entry.value);
+/// Sets that are trained on must have training images.
+void check_trained(TomlTable& root, const char* key, const std::vector<SetSpec>& sets) {
+  for (const SetSpec& set : sets) {
+    const DatasetInfo* info = set.data.dataset.empty() ? nullptr : find_dataset(set.data.dataset);
+    if (info != nullptr && info->test_only) {
+      root.refuse(root.line_of(key), "'" + set.name +
+                                         "' has test images only; test on it with "
+                                         "protocol = \"domain\"");
+    }
   }
-  recipe.sets = read_sets(root, "datasets", data, folders);
+}
+
+void read_data(TomlTable& root, const RunRequest& request, Recipe& recipe) {
+  Places places;
+  const std::string own = root.text("data", "");
+  places.data = request.data.empty() ? beside(recipe, own) : request.data;
+  if (recipe.cache != "none") {
+    places.cache = recipe.cache.empty() ? default_cache_folder() : recipe.cache;
+  }
+  for (const OptionEntry& entry : root.table_options("folders")) {
+    places.folders[entry.key] = beside(recipe, entry.value);
+  }
+  recipe.sets = read_sets(root, "datasets", places);
   if (recipe.sets.empty()) {
     root.refuse(root.line_of("datasets"), "'datasets' names no data set; for example: [\"dtd\"]");
   }
   const bool transfers =
       recipe.protocol == Protocol::kCrossDataset || recipe.protocol == Protocol::kDomain;
-  recipe.source = read_sets(root, "source", data, folders);
+  recipe.source = read_sets(root, "source", places);
   if (transfers != (recipe.source.size() == 1)) {
     root.refuse(root.line_of("source"),
                 transfers ? "this protocol trains on one data set: source = [\"imagenet\"]"
                           : "'source' is for the protocols cross-dataset and domain only");
   }
+  check_trained(root, transfers ? "source" : "datasets", transfers ? recipe.source : recipe.sets);
 }
 
 void read_lists(TomlTable& root, Recipe& recipe) {
@@ -284,6 +314,12 @@ Recipe read_recipe(const RunRequest& request) {
   read_methods(root, recipe);
   read_lists(root, recipe);
   read_data(root, request, recipe);
+  const double cells = double(recipe.methods.size()) * double(recipe.shots.size()) *
+                       double(recipe.seeds.size()) * double(recipe.sets.size());
+  if (cells > kMaxCells) {
+    root.refuse(root.line_of("seeds"), cat("the lists multiply to ", cells, " cells; at most ",
+                                           kMaxCells, " are run from one recipe"));
+  }
   read_option_tables(root, recipe);
   root.refuse_unknown();
   return recipe;

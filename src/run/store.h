@@ -28,6 +28,18 @@ class LifeSign {
   int descriptor_ = -1;
 };
 
+/// Keeps other processes out of a folder: cells of two recipes may share a prompt. Waits.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder);  ///< made when absent; throws kPath
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
 /// Who works: for claims and attempts.
 struct Identity {
   std::string folder;      ///< of life signs

@@ -75,8 +75,8 @@ TEST_F(RunnerTest, EveryRunLeavesItsConfigurationDigestsAndVersions) {
       "WHERE kind = 'prompt' ORDER BY seed");
   ASSERT_TRUE(row.step());
   const auto configuration = nlohmann::json::parse(row.text(0));
-  EXPECT_EQ(configuration["options"]["epochs"], "1");
-  EXPECT_EQ(configuration["seed"], 1);
+  EXPECT_EQ(configuration["training"]["options"]["epochs"], "1");
+  EXPECT_EQ(configuration["training"]["seed"], 1);
   const auto record = nlohmann::json::parse(row.text(1));
   EXPECT_EQ(record["configuration"]["batch"], 4);
   EXPECT_EQ(record["runtime"]["threads"], 1);
@@ -155,6 +155,9 @@ TEST_F(RunnerTest, TransfersTrainOnTheSourceAndTestAllClassesOfEverySet) {
     EXPECT_EQ(e.cells[1].tests[1].classes->size(), 4u);  // the target's own classes only
     EXPECT_EQ(e.cells[1].tests[1].total, 12);
   }
+  EXPECT_EQ(count(db(), "SELECT count(*) FROM runs WHERE prompt <> ''"), 2);
+  EXPECT_EQ(count(db(), "SELECT count(DISTINCT prompt) FROM runs WHERE prompt <> ''"), 1)
+      << "both protocols score one prompt";
 }
 
 TEST_F(RunnerTest, AFailedCellIsRecordedAndTheOthersGoOn) {
