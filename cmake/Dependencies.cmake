@@ -10,6 +10,12 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(MATIO REQUIRED IMPORTED_TARGET matio)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+find_package(SQLite3 REQUIRED)
+# toml++ is used as headers only, so that nothing more is linked.
+find_path(QPROMPT_TOMLPP_INCLUDE toml++/toml.h REQUIRED)
+add_library(qprompt_tomlpp INTERFACE)
+target_include_directories(qprompt_tomlpp SYSTEM INTERFACE ${QPROMPT_TOMLPP_INCLUDE})
+target_compile_definitions(qprompt_tomlpp INTERFACE TOML_HEADER_ONLY=1)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 
 # Packed products. The distribution's LibTorch uses the same library; one that brings oneDNN within

@@ -74,5 +74,7 @@ void add_inspect(CLI::App& app, Session& session);
 void add_encode(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 void add_data(CLI::App& app, Session& session);
+void add_run(CLI::App& app, Session& session);
+void add_report(CLI::App& app, Session& session);
 
 }  // namespace qprompt::cli

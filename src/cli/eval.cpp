@@ -2,6 +2,7 @@
 
 #include "cli/app.h"
 #include "qprompt/eval.h"
+#include "qprompt/run.h"
 
 namespace qprompt::cli {
 namespace {
@@ -25,24 +26,18 @@ struct Scored {
   Score score;
 };
 
-/// Opens everything, reads the test images once, and scores each matrix that `matrices` makes.
+/// The model and the test images, encoded once for all that is scored.
 struct Bench {
   Clip clip;
-  Split split;
-  FeatureSet features;
+  TestSet test;
 };
 
 Bench open_bench(const EvalCommand& options, const Session& session, Log& log) {
-  const Split split = select_half(open_split(options.images, session, log), options.images.half);
-  if (split.test.empty()) {
-    fail(ErrorKind::kContent, "'", split.name, "' has no test images to score");
-  }
+  const Split split = open_split(options.images, session, log);
   Clip clip = open_clip(options.model, session, log);
-  FeatureOptions features = feature_options(options.images);
-  features.skip_broken = true;
-  FeatureSet set = test_features(clip, split.image_root, split.test, features, log);
-  for (const std::string& reason : set.failed) log.warn("skipped: " + reason);
-  return {clip, split, std::move(set)};
+  TestSet test =
+      open_test_set(clip, split, options.images.half, feature_options(options.images), log);
+  return {std::move(clip), std::move(test)};
 }
 
 Json score_json(const Scored& one, bool per_class) {
@@ -84,11 +79,11 @@ void write_predictions(const std::string& path, const Bench& bench,
   std::string csv = "classifier,path,label,class,predicted_label,predicted_class\n";
   for (const Scored& one : all) {
     for (size_t i = 0; i < one.score.predictions.size(); ++i) {
-      const Item& item = bench.split.test[static_cast<size_t>(bench.features.kept[i])];
+      const Item& item = bench.test.split.test[static_cast<size_t>(bench.test.features.kept[i])];
       const int64_t predicted = one.score.predictions[i];
       csv += cat(quoted(one.name), ',', quoted(item.path), ',', item.label, ',',
-                 quoted(bench.split.class_names[size_t(item.label)]), ',', predicted, ',',
-                 quoted(bench.split.class_names[size_t(predicted)]), '\n');
+                 quoted(bench.test.split.class_names[size_t(item.label)]), ',', predicted, ',',
+                 quoted(bench.test.split.class_names[size_t(predicted)]), '\n');
     }
   }
   write_file_atomic(path, csv);
@@ -96,13 +91,13 @@ void write_predictions(const std::string& path, const Bench& bench,
 
 void report(const EvalCommand& options, const Session& session, const Bench& bench,
             const std::vector<Scored>& all) {
-  Table table{cat(bench.split.name, ", ", half_name(options.images.half), " classes (",
-                  bench.split.class_names.size(), ")"),
+  Table table{cat(bench.test.split.name, ", ", half_name(options.images.half), " classes (",
+                  bench.test.split.class_names.size(), ")"),
               {"classifier", "payload", "images", "skipped", "accuracy %"},
               {}};
-  Json json{{"data", bench.split.name},
+  Json json{{"data", bench.test.split.name},
             {"classes", half_name(options.images.half)},
-            {"n_classes", bench.split.class_names.size()}};
+            {"n_classes", bench.test.split.class_names.size()}};
   std::string details;
   for (const Scored& one : all) {
     table.rows.push_back({one.name, one.bytes, cat(one.score.total), cat(one.score.failed),
@@ -123,11 +118,8 @@ void run_eval(const EvalCommand& options, const Session& session) {
   std::vector<Scored> all;
   for (size_t i = 0; i < prompts.size(); ++i) {
     check_belongs(bench.clip, prompts[i], options.prompts[i]);
-    const at::Tensor classes =
-        class_matrix(bench.clip, prompts[i], bench.split.class_names);  // (C, E)
     all.push_back({options.prompts[i], cat(prompts[i].payload_bytes(), " B"),
-                   score_features(bench.clip, bench.features, bench.split.test, classes,
-                                  bench.split.class_names)});
+                   score_prompt(bench.clip, prompts[i], bench.test)});
   }
   report(options, session, bench, all);
 }
@@ -138,15 +130,11 @@ void run_zero_shot(EvalCommand options, const Session& session) {
     options.templates = {default_template(options.images.data.dataset)};
   }
   const Bench bench = open_bench(options, session, log);
-  const at::Tensor classes =
-      zero_shot_matrix(bench.clip, bench.split.class_names, options.templates);  // (C, E)
   const std::string name = options.templates.size() == 1
                                ? "zero-shot '" + options.templates[0] + "'"
                                : cat("zero-shot, ", options.templates.size(), " templates");
   report(options, session, bench,
-         {{name, "0 B",
-           score_features(bench.clip, bench.features, bench.split.test, classes,
-                          bench.split.class_names)}});
+         {{name, "0 B", score_templates(bench.clip, options.templates, bench.test)}});
 }
 
 CLI::App* add_scoring(CLI::App& app, const char* name, const char* help, EvalCommand& options) {

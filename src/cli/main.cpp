@@ -33,6 +33,8 @@ void add_commands(CLI::App& app, Session& session) {
   add_train(app, session);
   add_eval(app, session);
   add_base_to_new(app, session);
+  add_run(app, session);
+  add_report(app, session);
   add_zero_shot(app, session);
   add_classify(app, session);
   add_quantize(app, session);

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "qprompt/run.h"
+
 namespace qprompt::cli {
 namespace {
 
@@ -54,16 +56,13 @@ std::vector<Variant> make_variants(const RunOptions& options) {
   fit.features = feature_options(options.images);
   for (const std::string& method : split_commas(options.methods)) {
     if (method == "coop") {
-      fit.train.quantization = Quantization::kNone;
-      variants.push_back({"CoOp", fit});
+      const std::string name = set_method("coop", 0, fit);
+      variants.push_back({name, fit});
     } else if (method == "qcoop") {
-      fit.train.quantization =
-          options.post_training ? Quantization::kPostTraining : Quantization::kAware;
       for (const std::string& bits : split_commas(options.bits)) {
-        fit.train.quantizer.bits = whole_number("--bits", bits, 1, 8);
-        variants.push_back({cat(options.post_training ? "CoOp quantized, " : "QCoOp ", bits,
-                                bits == "1" ? " bit" : " bits"),
-                            fit});
+        const std::string name = set_method(options.post_training ? "coop-ptq" : "qcoop",
+                                            whole_number("--bits", bits, 1, 8), fit);
+        variants.push_back({name, fit});
       }
     } else {
       fail(ErrorKind::kUsage, "--method: '", method, "' is not one of: coop, qcoop");

@@ -4,35 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "qprompt/eval.h"
+#include "qprompt/run.h"
 
 namespace qprompt::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The test images of one half, encoded.
-struct TestHalf {
-  Split split;
-  FeatureSet features;
-};
-
-TestHalf open_half(const Clip& clip, const Split& split, Half half, FeatureOptions features,
-                   Log& log) {
-  features.skip_broken = true;
-  TestHalf test{select_half(split, half), {}};
-  if (test.split.test.empty()) {
-    fail(ErrorKind::kContent, "'", split.name, "' has no test images of the ", half_name(half),
-         " classes");
-  }
-  test.features = test_features(clip, test.split.image_root, test.split.test, features, log);
-  for (const std::string& reason : test.features.failed) log.warn("skipped: " + reason);
-  return test;
-}
-
-double accuracy(const Clip& clip, const TestHalf& test, const at::Tensor& classes) {
-  return score_features(clip, test.features, test.split.test, classes, test.split.class_names)
-      .accuracy();
-}
 
 std::string folder_name(const std::string& variant, uint64_t seed) {
   std::string name;
@@ -73,8 +50,8 @@ Summary summarise(const VariantResult& variant) {
 ProtocolResult run_base_to_new(const Clip& clip, const Split& split, const RunOptions& run,
                                const ProtocolOptions& options, Log& log) {
   const FeatureOptions features = feature_options(run.images);
-  const TestHalf base = open_half(clip, split, Half::kBase, features, log);
-  const TestHalf fresh = open_half(clip, split, Half::kNew, features, log);
+  const TestSet base = open_test_set(clip, split, Half::kBase, features, log);
+  const TestSet fresh = open_test_set(clip, split, Half::kNew, features, log);
   ProtocolResult result{split.name,
                         int64_t(base.split.class_names.size()),
                         int64_t(fresh.split.class_names.size()),
@@ -82,8 +59,8 @@ ProtocolResult run_base_to_new(const Clip& clip, const Split& split, const RunOp
                         int64_t(fresh.features.kept.size()),
                         int64_t(base.features.failed.size() + fresh.features.failed.size()),
                         {}};
-  const auto zero_shot = [&](const TestHalf& test) {
-    return accuracy(clip, test, zero_shot_matrix(clip, test.split.class_names, options.templates));
+  const auto zero_shot = [&](const TestSet& test) {
+    return score_templates(clip, options.templates, test).accuracy();
   };
   result.variants.push_back(
       {"zero-shot CLIP", {SeedResult{0, zero_shot(base), zero_shot(fresh), 0, 0, 0, ""}}});
@@ -102,8 +79,8 @@ ProtocolResult run_base_to_new(const Clip& clip, const Split& split, const RunOp
       fit.keep_finished = true;
       fit.out = (std::filesystem::path(options.out) / folder_name(variant.name, seed)).string();
       const FitResult trained = fit_prompt(clip, select_half(drawn, Half::kBase), fit, log);
-      const auto score = [&](const TestHalf& test) {
-        return accuracy(clip, test, class_matrix(clip, trained.prompt, test.split.class_names));
+      const auto score = [&](const TestSet& test) {
+        return score_prompt(clip, trained.prompt, test).accuracy();
       };
       row.seeds.push_back({seed, score(base), score(fresh), trained.prompt.payload_bytes(),
                            trained.file_bytes, trained.seconds, trained.path});

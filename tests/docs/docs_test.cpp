@@ -27,9 +27,10 @@ std::set<std::string> options_in(const std::string& text) {
 std::set<std::string> real_options() {
   std::set<std::string> all = options_in(run({"--help"}).out);
   const std::vector<std::vector<std::string>> commands{
-      {"demo"},     {"train"},         {"eval"},          {"zero-shot"},       {"base-to-new"},
-      {"classify"}, {"quantize"},      {"inspect"},       {"encode", "image"}, {"encode", "text"},
-      {"tokenize"}, {"data", "list"},   {"data", "check"},  {"data", "sample"}};
+      {"demo"},     {"train"},        {"eval"},          {"zero-shot"},       {"base-to-new"},
+      {"classify"}, {"quantize"},     {"inspect"},       {"encode", "image"}, {"encode", "text"},
+      {"tokenize"}, {"data", "list"}, {"data", "check"}, {"data", "sample"},  {"run"},
+      {"report"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--help");
     all.merge(options_in(run(command).out));
@@ -63,8 +64,9 @@ TEST(DocsTest, TheReadmesCodeStandsInTheExampleThatIsCompiled) {
 
 TEST(DocsTest, LinksLeadToFiles) {
   static const std::regex kLink(R"(\]\(([^)#:]+)\))");
-  for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/method.md",
-                                 "docs/artifact.md", "docs/notation.md", "docs/ablation.md"}) {
+  for (const std::string page :
+       {"README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/method.md", "docs/artifact.md",
+        "docs/notation.md", "docs/ablation.md", "docs/recipes.md"}) {
     const std::string text = source(page);
     ASSERT_FALSE(text.empty()) << page;
     const auto folder = std::filesystem::path(QPROMPT_SOURCE_DIR) / page;

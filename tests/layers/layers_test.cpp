@@ -32,6 +32,9 @@ const Rooms& allowed_rooms() {
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact"}},
       {"report", {"base", "eval"}},
+      {"run",
+       {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
+        "artifact", "train", "eval", "report"}},
   };
   return kRooms;
 }
