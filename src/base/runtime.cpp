@@ -49,13 +49,19 @@ bool has_own_threads() {
 /// milliseconds, and on a machine that is busy it so keeps the core that they need; only when it
 /// manages more threads than there are cores do its threads go to sleep at once. One more team
 /// that does nothing brings it there, where an environment variable would come too late.
-void let_idle_threads_sleep() {
+void let_idle_threads_sleep(int threads) {
   static std::once_flag once;
-  std::call_once(once, [] {
-    std::thread([] {
-      at::parallel_for(0, at::get_num_threads(), 1, [](int64_t, int64_t) {});
+  std::call_once(once, [threads] {
+    std::promise<void> ready;
+    // LibTorch's own parallel loops would set up its other pools from this thread, and race with
+    // the end of a short program.
+    std::thread([threads, &ready] {
+#pragma omp parallel num_threads(threads)
+      {}
+      ready.set_value();
       std::promise<void>().get_future().wait();  // never: the team lives as long as its thread
     }).detach();
+    ready.get_future().wait();
   });
 }
 
@@ -89,7 +95,7 @@ void configure_runtime(int64_t threads) {
   const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
   const int count = static_cast<int>(threads < 1 ? cores : threads);
   at::set_num_threads(count);
-  if (count > 1) let_idle_threads_sleep();
+  if (count > 1) let_idle_threads_sleep(count);
   // Two pools get into each other's way: an idle thread of OpenMP spins for milliseconds on the
   // core that a thread of the BLAS waits for, which made training three times slower than one
   // thread alone (docs/performance.md). One pool computes: LibTorch's.
