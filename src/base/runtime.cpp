@@ -72,7 +72,7 @@ RuntimeInfo runtime_info() {
   info.torch = TORCH_VERSION;
   info.threads = at::get_num_threads();
 #ifdef __GLIBC__
-  info.allocator = cat("glibc, freed blocks up to ", kKeptBytes >> 20, " MiB are kept");
+  info.allocator = cat("glibc, freed blocks up to ", kKeptBytes >> 20, " MiB are kept, one arena");
 #else
   info.allocator = "the system's";
 #endif
@@ -107,6 +107,8 @@ void configure_runtime(int64_t threads) {
   // pages to be faulted in one by one.
   mallopt(M_MMAP_THRESHOLD, kKeptBytes);
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  // One arena: those of other threads come in pieces of 64 MiB, which large blocks fill badly.
+  mallopt(M_ARENA_MAX, 1);
 #endif
 }
 

@@ -16,6 +16,11 @@ struct Sequence {
   std::shared_ptr<const PackedPlan> packed;  ///< text; null: images
   int64_t images = 0;                        ///< B: rows are those of B images, equally many each
 
+  bool single_use = false;  ///< backward comes once at most, and drops what was kept as it goes
+  /// Buffers whose content no block keeps, by their use; the next block takes them over. They spare
+  /// the allocator from a mixture of blocks that stay and blocks that go.
+  mutable at::Tensor normal_room, hidden_room;
+
   /// Rows that are read: EOT of each class, or the class token of each image. int64, CPU.
   at::Tensor read_rows(int64_t rows) const;
 };

@@ -31,8 +31,17 @@ struct Normalised {
   at::Tensor stats;  // (N, 2)
 };
 
-Normalised fused_norm(const at::Tensor& x, const LayerNorm& norm) {
-  Normalised result{at::empty_like(x), at::empty({x.size(0), 2}, x.options())};
+/// A buffer (rows, width) in `room`, which grows where it is too small. Its content is whatever the
+/// last block left.
+at::Tensor borrow(at::Tensor& room, int64_t rows, int64_t width, const at::Tensor& like) {
+  const int64_t values = rows * width;
+  if (!room.defined() || room.numel() < values) room = at::empty({values}, like.options());
+  return room.narrow(0, 0, values).view({rows, width});
+}
+
+Normalised fused_norm(const at::Tensor& x, const LayerNorm& norm, const Sequence& sequence) {
+  Normalised result{borrow(sequence.normal_room, x.size(0), x.size(1), x),
+                    at::empty({x.size(0), 2}, x.options())};
   const int64_t width = x.size(1);
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "layer_norm", [&] {
     const NormLoop<scalar_t> loop{norm.weight.data_ptr<scalar_t>(), norm.bias.data_ptr<scalar_t>(),
@@ -66,10 +75,14 @@ at::Tensor norm_backward(const at::Tensor& x, const at::Tensor& stats, const Lay
 }
 
 /// x Wᵀ + bias, and what else `then` says.
-at::Tensor product(const at::Tensor& x, const Affine& layer, Epilogue then) {
-  const at::Tensor y = at::empty({x.size(0), layer.bias.size(0)}, x.options());
+void product_into(const at::Tensor& y, const at::Tensor& x, const Affine& layer, Epilogue then) {
   then.bias = layer.bias;
   layer.weight.apply_transposed(x, y, then);
+}
+
+at::Tensor product(const at::Tensor& x, const Affine& layer, const Epilogue& then) {
+  const at::Tensor y = at::empty({x.size(0), layer.bias.size(0)}, x.options());
+  product_into(y, x, layer, then);
   return y;
 }
 
@@ -80,14 +93,13 @@ at::Tensor product_back(const at::Tensor& grad, const Affine& layer, const Epilo
   return y;
 }
 
-/// a(h) (N, F); h becomes the slope of a there.
-at::Tensor activate_keeping_slope(const at::Tensor& h, Activation activation) {
+/// a = a(h), both (N, F); h becomes the slope of a there.
+void activate_keeping_slope(const at::Tensor& h, Activation activation, const at::Tensor& a) {
   if (activation == Activation::kGelu) {
-    const at::Tensor a = at::gelu(h);
+    a.copy_(at::gelu(h));
     h.copy_(at::gelu_backward(at::ones_like(h), h));
-    return a;
+    return;
   }
-  const at::Tensor a = at::empty_like(h);
   const int64_t width = h.size(1);
   AT_DISPATCH_FLOATING_TYPES(h.scalar_type(), "quick_gelu", [&] {
     for_rows(h.size(0), width, [&](int64_t begin, int64_t end) {
@@ -96,20 +108,20 @@ at::Tensor activate_keeping_slope(const at::Tensor& h, Activation activation) {
                                              a.data_ptr<scalar_t>() + begin * width);
     });
   });
-  return a;
 }
 
-at::Tensor mlp(const Block& block, const at::Tensor& mid, Trace* trace) {
-  const Normalised normal = fused_norm(mid, block.ln_2);  // (Q, D)
-  at::Tensor a;                                           // (Q, F)
+at::Tensor mlp(const Block& block, const at::Tensor& mid, const Sequence& sequence, Trace* trace) {
+  const Normalised normal = fused_norm(mid, block.ln_2, sequence);  // (Q, D)
+  const at::Tensor a =
+      borrow(sequence.hidden_room, mid.size(0), block.fc.bias.size(0), mid);  // (Q, F)
   if (trace == nullptr) {
     const Act act = block.activation == Activation::kGelu ? Act::kGelu : Act::kQuickGelu;
-    a = product(normal.y, block.fc, {.act = act});
+    product_into(a, normal.y, block.fc, {.act = act});
   } else {
     trace->mid = mid;
     trace->stats_2 = normal.stats;
     trace->slope = product(normal.y, block.fc, {});
-    a = activate_keeping_slope(trace->slope, block.activation);
+    activate_keeping_slope(trace->slope, block.activation, a);
   }
   return product(a, block.proj, {.add = mid});
 }
@@ -117,7 +129,7 @@ at::Tensor mlp(const Block& block, const at::Tensor& mid, Trace* trace) {
 /// Fills `trace` unless it is null. x (T, D) → (T, D) or (Q, D).
 at::Tensor forward_block(const Block& block, const at::Tensor& x, const Sequence& sequence,
                          Trace* trace) {
-  const Normalised normal = fused_norm(x, block.ln_1);  // (T, D)
+  const Normalised normal = fused_norm(x, block.ln_1, sequence);  // (T, D)
   AttentionInput asked;
   at::Tensor residual = x;
   if (block.last) {
@@ -134,7 +146,7 @@ at::Tensor forward_block(const Block& block, const at::Tensor& x, const Sequence
     trace->asked = asked;
     trace->probabilities = attention.probabilities;
   }
-  return mlp(block, product(attention.seen, block.out, {.add = residual}), trace);
+  return mlp(block, product(attention.seen, block.out, {.add = residual}), sequence, trace);
 }
 
 /// The gradient of the middle of the residual stream: (Q, D) → (Q, D).
@@ -186,8 +198,9 @@ struct FrozenBlock : torch::autograd::Function<FrozenBlock> {
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto holder = context->saved_data["call"].toCapsule();
-    const Call& call = static_cast<const Call&>(*holder);
-    return {backward_block(*call.block, call.trace, *call.sequence, grads[0], call.wanted),
+    Call& call = static_cast<Call&>(*holder);
+    const Trace trace = call.sequence->single_use ? std::move(call.trace) : call.trace;
+    return {backward_block(*call.block, trace, *call.sequence, grads[0], call.wanted),
             at::Tensor()};
   }
 };

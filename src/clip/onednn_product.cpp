@@ -5,7 +5,7 @@
 
 #include <sys/mman.h>
 
-#include <cstdlib>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -58,17 +58,31 @@ dnnl::matmul::primitive_desc typical(const dnnl::engine& engine, int64_t k, int6
 }
 
 /// Memory for packed weights, on huge pages where the system gives them: every step streams through
-/// all weights of a tower, and with small pages it waits for address translation.
-std::unique_ptr<void, decltype(&std::free)> huge_pages(size_t bytes) {
-  constexpr size_t kPage = size_t{2} << 20;
-  const size_t rounded = (bytes + kPage - 1) / kPage * kPage;
-  void* room = std::aligned_alloc(kPage, rounded);
-  if (room == nullptr) throw std::bad_alloc();
+/// all weights of a tower, and with small pages it waits for address translation. Outside of the
+/// heap, where blocks that stay would lie between blocks that come and go.
+class HugePages {
+ public:
+  explicit HugePages(size_t bytes) : mapped_(bytes + kPage) {
+    begin_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (begin_ == MAP_FAILED) throw std::bad_alloc();
 #ifdef MADV_HUGEPAGE
-  madvise(room, rounded, MADV_HUGEPAGE);
+    madvise(begin_, mapped_, MADV_HUGEPAGE);
 #endif
-  return {room, &std::free};
-}
+  }
+  ~HugePages() { munmap(begin_, mapped_); }
+  HugePages(const HugePages&) = delete;
+  HugePages& operator=(const HugePages&) = delete;
+
+  void* data() const {
+    const auto address = reinterpret_cast<uintptr_t>(begin_);
+    return reinterpret_cast<void*>((address + kPage - 1) / kPage * kPage);
+  }
+
+ private:
+  static constexpr size_t kPage = size_t{2} << 20;
+  size_t mapped_;
+  void* begin_;
+};
 
 class OneDnnProduct : public PackedProduct {
  public:
@@ -76,8 +90,8 @@ class OneDnnProduct : public PackedProduct {
       : engine_(engine),
         k_(b.size(0)),
         n_(b.size(1)),
-        room_(huge_pages(layout.get_size())),
-        packed_(layout, engine, room_.get()) {
+        room_(layout.get_size()),
+        packed_(layout, engine, room_.data()) {
     const dnnl::memory::desc plain({k_, n_}, kFloat, {b.stride(0), b.stride(1)});
     dnnl::memory from(plain, engine_, b.data_ptr());
     dnnl::stream stream(engine_);
@@ -149,7 +163,7 @@ class OneDnnProduct : public PackedProduct {
 
   dnnl::engine engine_;
   int64_t k_, n_;
-  std::unique_ptr<void, decltype(&std::free)> room_;
+  HugePages room_;
   dnnl::memory packed_;
   mutable std::mutex mutex_;
   mutable std::map<Form, Prepared> prepared_;

@@ -51,6 +51,14 @@ class PlanBuilder {
   int64_t count_ = 0;
 };
 
+/// T, or a little more where T is large: products are prepared for each number of rows, and groups
+/// of classes should not all have one of their own. Rows that pad see themselves and nobody sees
+/// them.
+int64_t padded(int64_t rows) {
+  constexpr int64_t kLarge = 1024, kStep = 32;
+  return rows <= kLarge ? rows : (rows + kStep - 1) / kStep * kStep;
+}
+
 AttentionPlan plan_all_rows(const PackedPrompts& prompts) {
   PlanBuilder builder(prompts.prefix);
   for (int64_t row = 0; row < prompts.prefix; ++row) builder.add(row + 1, 0, 0);
@@ -61,6 +69,9 @@ AttentionPlan plan_all_rows(const PackedPrompts& prompts) {
     }
     builder.end_class(span.begin, span.end);
   }
+  const auto total = static_cast<int64_t>(prompts.rows.size());
+  for (int64_t row = total; row < padded(total); ++row) builder.add(0, row, row + 1);
+  builder.end_class(total, padded(total));
   return builder.finish();
 }
 
@@ -158,10 +169,12 @@ PackedPlan plan_packed(const PackedPrompts& prompts) {
       learned_from.push_back(row.learned);
     }
   }
+  tokens.resize(padded(total), 0);
+  positions.resize(padded(total), 0);
   PackedPlan plan;
   const auto learned = static_cast<int64_t>(learned_at.size());
-  plan.tokens = to_tensor(tokens, {total});
-  plan.positions = to_tensor(positions, {total});
+  plan.tokens = to_tensor(tokens, {padded(total)});
+  plan.positions = to_tensor(positions, {padded(total)});
   plan.learned_at = to_tensor(learned_at, {learned});
   plan.learned_from = to_tensor(learned_from, {learned});
   plan.read = to_tensor(prompts.read, {static_cast<int64_t>(prompts.read.size())});

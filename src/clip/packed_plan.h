@@ -23,7 +23,8 @@ struct AttentionPlan {
   std::vector<Chunk> chunks;  ///< for dense masked attention where it runs chunk by chunk
 };
 
-/// Everything the text tower needs to know about one layout of rows.
+/// Everything the text tower needs to know about one layout of rows. T may be a little more than
+/// the prompts' rows: then rows that nobody sees follow them.
 struct PackedPlan {
   at::Tensor tokens;        ///< (T) int64: the token, 0 for a learned row
   at::Tensor positions;     ///< (T) int64

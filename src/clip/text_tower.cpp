@@ -33,6 +33,7 @@ at::Tensor assemble(const TextTower& tower, const PackedPrompts& prompts, const 
 at::Tensor run_group(const TextTower& tower, const PackedPrompts& prompts) {
   auto sequence = std::make_shared<Sequence>();
   sequence->heads = tower.heads;
+  sequence->single_use = true;  // a second way back runs the group again, see `GroupedTower`
   sequence->packed = std::make_shared<const PackedPlan>(plan_packed(prompts));
   at::Tensor x = assemble(tower, prompts, *sequence->packed);  // (T, D)
   const at::Tensor& learned_rows = sequence->packed->learned_at;
@@ -105,18 +106,21 @@ struct GroupedCall : torch::CustomClassHolder {
   TextTower tower;
   PackedPrompts prompts;  // without its learned rows
   std::vector<Group> groups;
-  std::vector<at::Tensor> learned, features;  // of each group; empty where it is to be run again
+  std::vector<at::Tensor> learned,
+      features;  // of each group; undefined where it is to be run again
 };
 
 /// The gradient (L, D) of the learned rows that one group contributes.
-at::Tensor group_gradient(const GroupedCall& call, size_t g, const at::Tensor& learned,
+at::Tensor group_gradient(GroupedCall& call, size_t g, const at::Tensor& learned,
                           const at::Tensor& grad) {
   const at::AutoGradMode with_graph(true);
   const auto [first, last] = call.groups[g];
   const at::Tensor part =
       grad.narrow(0, static_cast<int64_t>(first), call.groups[g].size());  // (C of the group, E)
-  if (!call.features.empty()) {
-    return torch::autograd::grad({call.features[g]}, {call.learned[g]}, {part}, true)[0];
+  if (call.features[g].defined()) {
+    const at::Tensor features = std::move(call.features[g]);
+    call.features[g].reset();
+    return torch::autograd::grad({features}, {call.learned[g]}, {part})[0];
   }
   PackedPrompts prompts = call.prompts;
   prompts.learned = learned.detach().requires_grad_();
@@ -134,9 +138,9 @@ struct GroupedTower : torch::autograd::Function<GroupedTower> {
     context->save_for_backward({learned});
     PackedPrompts prompts = call->prompts;
     prompts.learned = learned.detach();
-    if (!keep) return run_groups(call->tower, prompts, call->groups);
     call->learned.resize(call->groups.size());
     call->features.resize(call->groups.size());
+    if (!keep) return run_groups(call->tower, prompts, call->groups);
     const at::AutoGradMode with_graph(true);
     for_groups(call->groups, [&](size_t g) {
       PackedPrompts part = take_classes(call->prompts, call->groups[g].first, call->groups[g].last);
@@ -149,7 +153,7 @@ struct GroupedTower : torch::autograd::Function<GroupedTower> {
 
   static Variables backward(Context* context, Variables grads) {
     const auto holder = context->saved_data["call"].toCapsule();
-    const GroupedCall& call = static_cast<const GroupedCall&>(*holder);
+    GroupedCall& call = static_cast<GroupedCall&>(*holder);
     const at::Tensor learned = context->get_saved_variables()[0];
     std::vector<at::Tensor> parts(call.groups.size());  // (L, D)
     for_groups(call.groups,
@@ -187,7 +191,6 @@ at::Tensor run_text_tower(const TextTower& tower, const PackedPrompts& prompts,
     return run_groups(tower, prompts, group_classes(prompts, divide_up(classes, pieces)));
   }
   const bool whole = class_chunk < 1 || class_chunk >= classes;
-  if (whole && threads == 1) return run_group(tower, prompts);
   auto call = c10::make_intrusive<GroupedCall>();
   call->tower = tower;
   call->prompts = prompts;

@@ -185,6 +185,15 @@ TEST_P(PackedTower, GradientEqualsFiniteDifferences) {
   EXPECT_NEAR((loss_at(h) - loss_at(-h)) / (2 * h), expected, 1e-6 * (1 + std::abs(expected)));
 }
 
+TEST_P(PackedTower, ASecondWayBackGivesTheSameGradient) {
+  if (GetParam().context == 0) return;  // nothing is learned
+  PackedPrompts prompts = pack_prompts(texts_);
+  prompts.learned = learned();
+  const at::Tensor sum = clip::run_text_tower(tower(), prompts).sum();
+  const at::Tensor first = torch::autograd::grad({sum}, {prompts.learned}, {}, true)[0];
+  EXPECT_LT(distance(torch::autograd::grad({sum}, {prompts.learned})[0], first), 1e-13);
+}
+
 TEST_P(PackedTower, ClassesInChunksGiveTheSameFeaturesAndGradient) {
   if (GetParam().context == 0) return;  // nothing is learned
   const clip::TextTower packed_tower = tower();
