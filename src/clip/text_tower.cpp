@@ -40,6 +40,8 @@ at::Tensor run_group(const TextTower& tower, const PackedPrompts& prompts) {
   for (size_t i = 0; i < tower.blocks.size(); ++i) {
     x = run_block(tower.blocks[i], x, sequence, i == 0 ? learned_rows : at::Tensor());
   }
+  sequence->normal_room.reset();  // the graph lives on, these need not
+  sequence->hidden_room.reset();
   return times_transposed(normalise(x, tower.ln_final), tower.projection);  // (C, E)
 }
 
