@@ -26,6 +26,9 @@ enum class PromptKind {
   kDeepText  ///< deep rows in the text tower alone
 };
 
+/// Whether a kind learns in the image tower, so that image features cannot be kept.
+bool prompts_images(PromptKind kind);
+
 /// A context: its length, its start, its place.
 struct ContextOptions {
   /// M; 0: as many as the words, or 4 when random; of MaPLe and IVLP 2, of VPT 8

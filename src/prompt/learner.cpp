@@ -2,6 +2,10 @@
 
 namespace qprompt {
 
+bool prompts_images(PromptKind kind) {
+  return kind == PromptKind::kMaPLe || kind == PromptKind::kIvlp || kind == PromptKind::kVpt;
+}
+
 ImagePrompts PromptLearner::image_prompts(const std::vector<at::Tensor>&) const { return {}; }
 
 PackedPrompts PromptLearner::prompts_for(const std::vector<at::Tensor>& values,
