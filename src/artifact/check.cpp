@@ -5,6 +5,7 @@
 #include <set>
 
 #include "artifact/format.h"
+#include "artifact/methods.h"
 
 namespace qprompt::artifact {
 namespace {
@@ -66,10 +67,6 @@ void check_codebook(const StoredTensor& tensor) {
 }  // namespace
 
 void check_head(const TrainedPrompt& prompt) {
-  if (prompt.method != PromptMethod::kCoOp) {
-    fail(ErrorKind::kContent, "prompt method ", int(prompt.method),
-         " is unknown; it may come from a newer qprompt");
-  }
   check_range(int64_t(prompt.position), 0, 2, "the class token's position");
   check_range(int64_t(prompt.half), 0, 2, "the half of the classes");
   check_bits(prompt.bits, "the run's bits");
@@ -77,6 +74,7 @@ void check_head(const TrainedPrompt& prompt) {
   check_range(prompt.n_ctx, 1, 65535, "n_ctx");
   check_range(prompt.width, 1, 65535, "the width");
   check_range(prompt.shots, 0, 0xFFFFFFFF, "the number of shots");
+  check_method(prompt);
 }
 
 void check_form(const StoredTensor& tensor) {
@@ -140,11 +138,6 @@ void check_text(std::string_view text, std::string_view what) {
 }
 
 void check_whole(const TrainedPrompt& prompt) {
-  // CoOp learns one tensor; other methods will name theirs here.
-  if (prompt.depth != 1 || prompt.tensors.size() != 1 || prompt.tensors[0].name != "ctx") {
-    fail(ErrorKind::kContent, "a CoOp prompt has depth 1 and the one tensor 'ctx'; this has depth ",
-         prompt.depth, " and ", prompt.tensors.size(), " tensors");
-  }
   if (prompt.class_specific && prompt.class_names.empty()) {
     fail(ErrorKind::kContent, "a class-specific prompt needs the names of its classes");
   }
@@ -152,14 +145,7 @@ void check_whole(const TrainedPrompt& prompt) {
     fail(ErrorKind::kContent, prompt.class_names.size(), " class names; ", kMostClasses,
          " at most");
   }
-  std::vector<int64_t> expected;
-  if (prompt.class_specific) expected.push_back(int64_t(prompt.class_names.size()));
-  expected.insert(expected.end(), {prompt.n_ctx, prompt.width});
-  if (prompt.tensors[0].shape != expected) {
-    fail(ErrorKind::kContent, "the shape of 'ctx' is not ",
-         prompt.class_specific ? cat(prompt.class_names.size(), " classes x ") : "", prompt.n_ctx,
-         " x ", prompt.width, ", as the head says");
-  }
+  check_tensors(prompt);
 }
 
 }  // namespace qprompt::artifact

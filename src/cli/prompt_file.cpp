@@ -19,6 +19,11 @@ struct QuantizeCommand {
   QuantizerOptions quantizer;
 };
 
+/// Biases are few beside their weights, and no noise is wanted on them (docs/artifact.md).
+bool is_bias(const StoredTensor& tensor) {
+  return tensor.name.size() > 5 && tensor.name.compare(tensor.name.size() - 5, 5, ".bias") == 0;
+}
+
 void run_quantize(const QuantizeCommand& options, const Session& session) {
   TrainedPrompt prompt = read_prompt(options.in);
   const int64_t before = prompt.payload_bytes();
@@ -26,6 +31,11 @@ void run_quantize(const QuantizeCommand& options, const Session& session) {
     if (tensor.bits < 16) {
       fail(ErrorKind::kContent, "'", options.in, "': tensor '", tensor.name, "' has ", tensor.bits,
            " bits already; quantize the 16- or 32-bit prompt that it came from");
+    }
+    if (is_bias(tensor)) {
+      for (float& value : tensor.plain) value = from_half(to_half(value));
+      tensor.bits = 16;
+      continue;
     }
     tensor.quantized = quantize_once(tensor.plain, options.quantizer);
     tensor.bits = options.quantizer.bits;
@@ -69,7 +79,7 @@ Json tensor_json(const StoredTensor& tensor) {
 Json metadata_json(const InspectCommand& options, const TrainedPrompt& prompt) {
   const char* positions[] = {"end", "middle", "front"};
   Json out{{"file", options.prompt},
-           {"method", "CoOp context"},
+           {"method", method_name(prompt.method)},
            {"n_ctx", prompt.n_ctx},
            {"width", prompt.width},
            {"class_position", positions[static_cast<int>(prompt.position)]},
@@ -155,7 +165,9 @@ void run_inspect(const InspectCommand& options, const Session& session) {
   if (!options.model.clip.empty()) {
     const Clip clip = open_clip(options.model, session, log);
     check_belongs(clip, prompt, options.prompt);
-    all["nearest_words"] = nearest_words(clip, prompt, options.words);
+    if (prompt.method != PromptMethod::kVpt) {  // which learns nothing in the text tower
+      all["nearest_words"] = nearest_words(clip, prompt, options.words);
+    }
   }
   if (session.json) {
     std::cout << all.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';

@@ -31,9 +31,9 @@ inline std::vector<float> plain(int64_t count) {
   return values;
 }
 
-inline StoredTensor context(std::vector<int64_t> shape, int64_t bits) {
+inline StoredTensor tensor(const std::string& name, std::vector<int64_t> shape, int64_t bits) {
   StoredTensor tensor;
-  tensor.name = "ctx";
+  tensor.name = name;
   tensor.shape = std::move(shape);
   tensor.bits = bits;
   if (bits <= 8) {
@@ -42,6 +42,10 @@ inline StoredTensor context(std::vector<int64_t> shape, int64_t bits) {
     tensor.plain = plain(tensor.count());
   }
   return tensor;
+}
+
+inline StoredTensor context(std::vector<int64_t> shape, int64_t bits) {
+  return tensor("ctx", std::move(shape), bits);
 }
 
 /// A prompt as QCoOp leaves it: 4 x 512 values.

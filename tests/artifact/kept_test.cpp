@@ -2,7 +2,7 @@
 // and the same prompt gives the same bytes.
 #include <gtest/gtest.h>
 
-#include "artifact/examples.h"
+#include "artifact/method_examples.h"
 #include "artifact/same.h"
 #include "qprompt/artifact.h"
 
@@ -25,6 +25,18 @@ TEST(KeptArtifacts, VersionOneWithSixteenBits) {
 
 TEST(KeptArtifacts, VersionOneOfAClassSpecificContext) {
   expect_kept("v1_class_specific.qprompt", examples::class_specific());
+}
+
+TEST(KeptArtifacts, VersionOneOfCoCoOp) { expect_kept("v1_cocoop.qprompt", examples::cocoop()); }
+
+TEST(KeptArtifacts, VersionOneOfMaPLe) { expect_kept("v1_maple.qprompt", examples::maple()); }
+
+TEST(KeptArtifacts, VersionOneOfIvlp) { expect_kept("v1_ivlp.qprompt", examples::ivlp()); }
+
+TEST(KeptArtifacts, VersionOneOfVpt) { expect_kept("v1_vpt.qprompt", examples::vpt()); }
+
+TEST(KeptArtifacts, VersionOneOfDeepText) {
+  expect_kept("v1_deep_text.qprompt", examples::deep_text());
 }
 
 }  // namespace
