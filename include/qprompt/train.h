@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,13 @@ struct Resume {
   std::string key;
 };
 
+/// A run between two epochs, in the order of the learner's parameters. The tensors are copies.
+struct TrainSnapshot {
+  int64_t epoch = 0;                  ///< finished epochs
+  std::vector<StoredTensor> tensors;  ///< as they would be stored now
+  std::vector<at::Tensor> values;     ///< float32 as they are trained: clean, not quantized
+};
+
 /// The recipe (CoOp's configs; facts of Dassl's optimizer and scheduler).
 struct TrainOptions {
   int64_t epochs = 50;
@@ -39,15 +47,19 @@ struct TrainOptions {
   double warmup_rate = 1e-5;
   Quantization quantization = Quantization::kAware;
   QuantizerOptions quantizer;
+  double noise = 0;  ///< s: N(0, s²) is added to what a step uses (paper, section 3); 0: none
   int64_t class_chunk = 0;   ///< classes whose activations are kept at a time; 0: as memory allows
   int64_t memory_mb = 1024;  ///< what activations may take where the chunk is chosen, MiB
   int64_t plain_bits = 16;   ///< 16 or 32: how unquantized values are stored
   uint64_t seed = 1;
   Resume resume;
   double checkpoint_seconds = 10;  ///< least time between checkpoints; 0: one after every epoch
+  /// Called before the first epoch of this process and after every epoch; unset: nothing. It
+  /// changes no byte of the result and is not part of a run's key.
+  std::function<void(const TrainSnapshot&)> observe;
 };
-/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, class-chunk, memory,
-/// plain-bits, checkpoint-seconds; the quantizer's and the seed come from elsewhere.
+/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, noise, class-chunk,
+/// memory, plain-bits, checkpoint-seconds; the quantizer's and the seed come from elsewhere.
 Fields train_fields(TrainOptions& options);
 
 /// Learning rate of epoch e = 0 … epochs − 1: constant warm-up, then cosine as Dassl steps it.
@@ -101,6 +113,8 @@ struct FitOptions {
   std::string device = "cpu", dtype = "float32";  ///< of the CLIP, for the record
   std::string out;  ///< folder for prompt.qprompt, run.json, checkpoint; empty: write nothing
   bool keep_finished = false;  ///< take a finished run of the same settings from `out` as it is
+  /// As `train.observe`, with the prompt that would be written now.
+  std::function<void(const TrainSnapshot&, const TrainedPrompt&)> observe;
 };
 /// Names: views, and those of train, context and (when quantizing) quantizer.
 Fields fit_fields(FitOptions& options);

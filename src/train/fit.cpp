@@ -104,8 +104,15 @@ FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& opt
   const auto learner = make_coop(clip, split.class_names, options.context);
   FeatureUse use;
   const TrainingData data = training_data(clip, split, options, use, log);
-  const TrainResult run = train_prompt(clip, *learner, data, recipe, log);
   TrainedPrompt prompt = describe(clip, split, options, *learner);
+  if (options.observe) {
+    recipe.observe = [&](const TrainSnapshot& snapshot) {
+      if (options.train.observe) options.train.observe(snapshot);
+      prompt.tensors = snapshot.tensors;
+      options.observe(snapshot, prompt);
+    };
+  }
+  const TrainResult run = train_prompt(clip, *learner, data, recipe, log);
   prompt.tensors = run.tensors;
   const std::string bytes = encode_prompt(prompt);
   result.file_bytes = static_cast<int64_t>(bytes.size());

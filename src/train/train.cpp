@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "train/noise.h"
 #include "train/state.h"
 
 namespace qprompt {
@@ -63,6 +64,10 @@ double step(const Run& run, TrainState& state, const at::Tensor& view, const at:
   for (size_t i = 0; i < state.values.size(); ++i) {
     leaves.push_back(state.values[i].detach().requires_grad_(true));
     used.push_back(state.quantizers.empty() ? leaves[i] : state.quantizers[i].step(leaves[i]));
+    if (run.options.noise > 0) {
+      used[i] = used[i] +
+                step_noise({run.options.seed, state.steps, i}, used[i].sizes(), run.options.noise);
+    }
   }
   const at::Tensor loss =
       prompt_loss(run.clip, run.learner.prompts(used), view.index_select(0, picked),
@@ -141,6 +146,20 @@ TrainResult finish(const Run& run, TrainState& state) {
   return result;
 }
 
+/// Tells the observer how the run stands, from copies: `store` may fit a quantizer's first centres.
+void show(const Run& run, const TrainState& state) {
+  if (!run.options.observe) return;
+  const auto specs = run.learner.parameters();
+  std::vector<Quantizer> quantizers = state.quantizers;
+  TrainSnapshot snapshot{static_cast<int64_t>(state.epochs.size()), {}, {}};
+  for (size_t i = 0; i < specs.size(); ++i) {
+    Quantizer* quantizer = quantizers.empty() ? nullptr : &quantizers[i];
+    snapshot.tensors.push_back(stored(specs[i], state.values[i], quantizer, run.options));
+    snapshot.values.push_back(state.values[i].clone());
+  }
+  run.options.observe(snapshot);
+}
+
 }  // namespace
 
 at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
@@ -157,6 +176,9 @@ TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const T
   if (options.plain_bits != 16 && options.plain_bits != 32) {
     fail(ErrorKind::kUsage, "plain-bits is ", options.plain_bits, "; give 16 or 32");
   }
+  if (!std::isfinite(options.noise) || options.noise < 0) {
+    fail(ErrorKind::kUsage, "noise is ", options.noise, "; give a deviation of 0 or more");
+  }
   const double started = now_seconds();
   const Run run = prepare(clip, learner, data, options);
   TrainState state = initial_state(run);
@@ -166,8 +188,10 @@ TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const T
   }
   const auto resumed = static_cast<int64_t>(state.epochs.size());
   double saved = now_seconds();
+  show(run, state);
   for (int64_t epoch = resumed; epoch < options.epochs; ++epoch) {
     state.epochs.push_back(train_epoch(run, state, epoch));
+    show(run, state);
     log.progress("training", epoch + 1, options.epochs);
     if (!options.resume.path.empty() && now_seconds() - saved >= options.checkpoint_seconds) {
       save_state(options.resume, learner, state);
