@@ -29,6 +29,13 @@ struct Resume {
   std::string key;
 };
 
+/// A run between two epochs, in the order of the learner's parameters. The tensors are copies.
+struct TrainSnapshot {
+  int64_t epoch = 0;                  ///< finished epochs
+  std::vector<StoredTensor> tensors;  ///< as they would be stored now
+  std::vector<at::Tensor> values;     ///< float32 as they are trained: clean, not quantized
+};
+
 /// The recipe (CoOp's configs; facts of Dassl's optimizer and scheduler).
 struct TrainOptions {
   int64_t epochs = 50;
@@ -40,6 +47,7 @@ struct TrainOptions {
   double warmup_rate = 1e-5;
   Quantization quantization = Quantization::kAware;
   QuantizerOptions quantizer;
+  double noise = 0;  ///< s: N(0, s²) is added to what a step uses (paper, section 3); 0: none
   int64_t class_chunk = 0;   ///< classes whose activations are kept at a time; 0: as memory allows
   int64_t memory_mb = 1024;  ///< what activations may take where chunks are chosen, MiB
   /// Which tensors are quantized: names with commas, a name standing for all that begin with it and
@@ -49,10 +57,13 @@ struct TrainOptions {
   uint64_t seed = 1;
   Resume resume;
   double checkpoint_seconds = 10;  ///< least time between checkpoints; 0: one after every epoch
+  /// Called before the first epoch of this process and after every epoch; unset: nothing. It
+  /// changes no byte of the result and is not part of a run's key.
+  std::function<void(const TrainSnapshot&)> observe;
 };
-/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, class-chunk, memory,
-/// quantized-tensors, plain-bits, checkpoint-seconds; the quantizer's and the seed come from
-/// elsewhere.
+/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, noise, class-chunk,
+/// memory, quantized-tensors, plain-bits, checkpoint-seconds; the quantizer's and the seed come
+/// from elsewhere.
 Fields train_fields(TrainOptions& options);
 
 /// Learning rate of epoch e = 0 … epochs − 1: constant warm-up, then cosine as Dassl steps it.
@@ -112,6 +123,8 @@ struct FitOptions {
   std::string device = "cpu", dtype = "float32";  ///< of the CLIP, for the record
   std::string out;  ///< folder for prompt.qprompt, run.json, checkpoint; empty: write nothing
   bool keep_finished = false;  ///< take a finished run of the same settings from `out` as it is
+  /// As `train.observe`, with the prompt that would be written now.
+  std::function<void(const TrainSnapshot&, const TrainedPrompt&)> observe;
 };
 /// Names: views, pixel-memory, and those of train, context and (when quantizing) quantizer.
 Fields fit_fields(FitOptions& options);

@@ -124,8 +124,15 @@ FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& opt
   const TrainingData data = learner->prompts_images()
                                 ? training_pixels(clip, split, options)
                                 : training_features(clip, split, options, use, log);
-  const TrainResult run = train_prompt(clip, *learner, data, recipe, log);
   TrainedPrompt prompt = describe(clip, split, options, *learner);
+  if (options.observe) {
+    recipe.observe = [&](const TrainSnapshot& snapshot) {
+      if (options.train.observe) options.train.observe(snapshot);
+      prompt.tensors = snapshot.tensors;
+      options.observe(snapshot, prompt);
+    };
+  }
+  const TrainResult run = train_prompt(clip, *learner, data, recipe, log);
   prompt.tensors = run.tensors;
   const std::string bytes = encode_prompt(prompt);
   result.file_bytes = static_cast<int64_t>(bytes.size());

@@ -32,6 +32,8 @@ Fields train_fields(TrainOptions& options) {
       number_field("warmup-epochs", "epochs at the warm-up rate", options.warmup_epochs,
                    {0, 100'000}),
       number_field("warmup-lr", "learning rate of the warm-up", options.warmup_rate, {0, 1e6}),
+      number_field("noise", "deviation of Gaussian noise on the learned values of a step; 0: none",
+                   options.noise, {0, 1e6}),
       class_chunk_field(options.class_chunk),
       number_field("memory", "MiB that the activations of a step may take", options.memory_mb,
                    {1, 1'000'000}),

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "train/loss.h"
+#include "train/noise.h"
 #include "train/quantized.h"
 #include "train/state.h"
 
@@ -22,6 +23,7 @@ struct Run {
   at::Tensor labels;    // (N) int64
   at::Tensor texts;     // (C, E) where no text is learned, else undefined
   Chunks chunks;
+  std::vector<bool> chosen;  // tensors that are quantized, and those that noise is added to
 };
 
 at::Tensor prepare_features(const Clip& clip, const TrainingData& data) {
@@ -56,7 +58,8 @@ Run prepare(const Clip& clip, const PromptLearner& learner, const TrainingData& 
           pixels ? at::Tensor() : prepare_features(clip, data),
           at::tensor(data.labels, at::kLong),
           fixed_texts(clip, learner, options.seed),
-          choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20)};
+          choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20),
+          choose_quantized(learner.parameters(), options.quantized_tensors)};
 }
 
 TrainState initial_state(const Run& run) {
@@ -66,9 +69,8 @@ TrainState initial_state(const Run& run) {
   for (const at::Tensor& value : state.values) state.momentum.push_back(at::zeros_like(value));
   state.quantizers.resize(state.values.size());
   if (run.options.quantization != Quantization::kAware) return state;
-  const auto chosen = choose_quantized(run.learner.parameters(), run.options.quantized_tensors);
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    if (chosen[i]) state.quantizers[i].emplace(run.options.quantizer);
+  for (size_t i = 0; i < run.chosen.size(); ++i) {
+    if (run.chosen[i]) state.quantizers[i].emplace(run.options.quantizer);
   }
   return state;
 }
@@ -79,7 +81,10 @@ double step(const Run& run, TrainState& state, const Batch& batch, double rate) 
   std::vector<at::Tensor> leaves;
   for (size_t i = 0; i < state.values.size(); ++i) {
     const at::Tensor& value = state.values[i];
-    const at::Tensor used = state.quantizers[i] ? state.quantizers[i]->step(value) : value;
+    at::Tensor used = state.quantizers[i] ? state.quantizers[i]->step(value) : value;
+    if (run.options.noise > 0 && run.chosen[i]) {
+      used = used + step_noise({run.options.seed, state.steps, i}, used.sizes(), run.options.noise);
+    }
     leaves.push_back(used.detach().requires_grad_(true));
   }
   const double loss = accumulate_gradients(run.clip, run.learner, leaves, batch, run.chunks);
@@ -155,16 +160,25 @@ StoredTensor stored(const ParameterSpec& spec, const at::Tensor& value, bool in_
   return out;
 }
 
+/// The tensors as they would be written now; `quantizers` may fit their first centres.
+std::vector<StoredTensor> store_all(const Run& run, const std::vector<at::Tensor>& values,
+                                    std::vector<std::optional<Quantizer>>& quantizers) {
+  const auto specs = run.learner.parameters();
+  const bool codes = run.options.quantization != Quantization::kNone;
+  std::vector<StoredTensor> tensors;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    tensors.push_back(
+        stored(specs[i], values[i], codes && run.chosen[i], quantizers[i], run.options));
+  }
+  return tensors;
+}
+
 TrainResult finish(const Run& run, TrainState& state) {
   TrainResult result;
-  const auto specs = run.learner.parameters();
-  auto in_codes = choose_quantized(specs, run.options.quantized_tensors);
-  if (run.options.quantization == Quantization::kNone) in_codes.assign(specs.size(), false);
-  for (size_t i = 0; i < specs.size(); ++i) {
-    auto& quantizer = state.quantizers[i];
-    result.tensors.push_back(
-        stored(specs[i], state.values[i], in_codes[i], quantizer, run.options));
-    if (quantizer) result.reclusterings.push_back({specs[i].name, quantizer->events()});
+  result.tensors = store_all(run, state.values, state.quantizers);
+  for (size_t i = 0; i < state.quantizers.size(); ++i) {
+    if (!state.quantizers[i]) continue;
+    result.reclusterings.push_back({result.tensors[i].name, state.quantizers[i]->events()});
   }
   result.epochs = state.epochs;
   result.steps = state.steps;
@@ -173,12 +187,25 @@ TrainResult finish(const Run& run, TrainState& state) {
   return result;
 }
 
+/// Tells the observer how the run stands, from copies: `store` may fit a quantizer's first centres.
+void show(const Run& run, const TrainState& state) {
+  if (!run.options.observe) return;
+  auto quantizers = state.quantizers;
+  TrainSnapshot snapshot{static_cast<int64_t>(state.epochs.size()), {}, {}};
+  snapshot.tensors = store_all(run, state.values, quantizers);
+  for (const at::Tensor& value : state.values) snapshot.values.push_back(value.clone());
+  run.options.observe(snapshot);
+}
+
 }  // namespace
 
 TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
                          const TrainOptions& options, Log& log) {
   if (options.plain_bits != 16 && options.plain_bits != 32) {
     fail(ErrorKind::kUsage, "plain-bits is ", options.plain_bits, "; give 16 or 32");
+  }
+  if (!std::isfinite(options.noise) || options.noise < 0) {
+    fail(ErrorKind::kUsage, "noise is ", options.noise, "; give a deviation of 0 or more");
   }
   const double started = now_seconds();
   const Run run = prepare(clip, learner, data, options);
@@ -189,11 +216,13 @@ TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const T
   }
   const auto resumed = static_cast<int64_t>(state.epochs.size());
   double saved = now_seconds();
+  show(run, state);
   for (int64_t epoch = resumed; epoch < options.epochs; ++epoch) {
     const auto bar = [&](int64_t done, int64_t steps) {
       log.progress("training", epoch * steps + done, options.epochs * steps);
     };
     state.epochs.push_back(train_epoch(run, state, epoch, bar));
+    show(run, state);
     if (!options.resume.path.empty() && now_seconds() - saved >= options.checkpoint_seconds) {
       save_state(options.resume, learner, state);
       saved = now_seconds();
