@@ -96,48 +96,80 @@ class Estimator {
     return image_seconds_;
   }
 
-  /// Text passes of the test lists; the image side of scoring is one product of matrices.
+  /// Text passes of the test lists, one an image where each has its own, and image passes where the
+  /// prompt reaches into that tower; the rest of scoring is one product of matrices.
   double scoring_seconds(const Cell& cell) {
     double seconds = 0;
+    const bool learned = cell.kind == CellKind::kPrompt;
+    const PromptKind kind = cell.fit.context.kind;
     for (const TestSpec& test : cell.tests) {
-      seconds += text_seconds(select_half(split_of(test.set), test.half).class_names, false, 0);
+      const Split half = select_half(split_of(test.set), test.half);
+      const auto images = static_cast<double>(half.test.size());
+      const double pass = text_seconds(half.class_names, cell.fit.context, false);
+      seconds += pass * (learned && kind == PromptKind::kCoCoOp ? images : 1.0);
+      if (learned && prompts_images(kind)) seconds += images * image_seconds();
     }
     return seconds;
   }
 
   double step_seconds(const Cell& cell) {
     const Split half = select_half(split_of(cell.set), trained_half());
-    return text_seconds(half.class_names, true, cell.fit.context.n_ctx);
+    const ContextOptions& context = cell.fit.context;
+    const auto images = static_cast<double>(cell.fit.train.batch);
+    const double text = text_seconds(half.class_names, context, true);
+    if (context.kind == PromptKind::kCoCoOp) return text * images;
+    return text + (prompts_images(context.kind) ? images * image_step_seconds(context) : 0.0);
   }
 
   /// A pass of the text tower over these classes, with or without its gradient.
-  double text_seconds(const std::vector<std::string>& names, bool gradient, int64_t n_ctx) {
-    std::string key = cat(gradient, " ", n_ctx, " ", names.size(), " ");
+  double text_seconds(const std::vector<std::string>& names, const ContextOptions& context,
+                      bool gradient) {
+    std::string key = cat(gradient, " ", learner_key(context), " ", names.size(), " ");
     for (const std::string& name : names) key += name + "\n";
     const auto found = text_seconds_.find(key);
     if (found != text_seconds_.end()) return found->second;
-    ContextOptions context;
-    context.n_ctx = n_ctx;
-    if (n_ctx != 0) context.init_words.clear();
-    const auto learner = make_coop(clip_, names, context);
-    Rng rng(1);
+    const auto learner = make_learner(clip_, names, context);
     const at::Tensor image = at::ones({32, clip_.config().embed_dim});
     const at::Tensor labels = at::zeros({32}, at::kLong);
     const double seconds = time_of([&] {
-      std::vector<at::Tensor> values = learner->initial_values(rng);
-      for (at::Tensor& value : values) value.set_requires_grad(gradient);
-      const at::Tensor loss = prompt_loss(clip_, learner->prompts(values), image, labels);
-      if (gradient) loss.backward();
+      const PackedPrompts prompts = learner->prompts_for(fresh(*learner, gradient), image[0]);
+      const at::Tensor loss = prompt_loss(clip_, prompts, image, labels);
+      if (loss.requires_grad()) loss.backward();
     });
-    text_seconds_[key] = seconds;
-    return seconds;
+    return text_seconds_[key] = seconds;
+  }
+
+  /// A pass of the image tower and back, of one image.
+  double image_step_seconds(const ContextOptions& context) {
+    const auto found = image_steps_.find(learner_key(context));
+    if (found != image_steps_.end()) return found->second;
+    const auto learner = make_learner(clip_, {"a", "b"}, context);
+    const int64_t size = clip_.config().image_size, images = 4;
+    const at::Tensor pixels = at::zeros({images, 3, size, size});
+    const double seconds = time_of([&] {
+      const ImagePrompts rows = learner->image_prompts(fresh(*learner, true));
+      clip_.encode_image(pixels, rows).sum().backward();
+    });
+    return image_steps_[learner_key(context)] = seconds / double(images);
+  }
+
+  static std::string learner_key(const ContextOptions& context) {
+    return cat(static_cast<int>(context.kind), " ", context.n_ctx, " ", context.depth, " ",
+               context.vision_ctx, " ", context.vision_depth, " ", context.init_words);
+  }
+
+  static std::vector<at::Tensor> fresh(const PromptLearner& learner, bool gradient) {
+    Rng rng(1);
+    std::vector<at::Tensor> values = learner.initial_values(rng);
+    for (at::Tensor& value : values) value.set_requires_grad(gradient);
+    return values;
   }
 
   const Clip& clip_;
   const Plan& plan_;
   Log& log_;
   std::map<std::string, Split> splits_;
-  std::map<std::string, double> text_seconds_;
+  std::map<std::string, double> text_seconds_, image_steps_;
   double image_seconds_ = -1;
 };
 
