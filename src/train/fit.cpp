@@ -61,6 +61,14 @@ TrainingData training_pixels(const Clip& clip, const Split& split, const FitOpti
   return data;
 }
 
+static_assert(static_cast<int>(PromptKind::kCoCoOp) == static_cast<int>(PromptMethod::kCoCoOp) &&
+                  static_cast<int>(PromptKind::kMaPLe) == static_cast<int>(PromptMethod::kMaPLe) &&
+                  static_cast<int>(PromptKind::kIvlp) == static_cast<int>(PromptMethod::kIvlp) &&
+                  static_cast<int>(PromptKind::kVpt) == static_cast<int>(PromptMethod::kVpt) &&
+                  static_cast<int>(PromptKind::kDeepText) ==
+                      static_cast<int>(PromptMethod::kDeepText),
+              "a learner has the number that files have for it");
+
 TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& options,
                        const PromptLearner& learner) {
   TrainedPrompt prompt;
