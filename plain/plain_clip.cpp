@@ -13,11 +13,6 @@ torch::nn::LayerNorm layer_norm(int64_t width) {
   return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}));  // eps 1e-5, as OpenAI's
 }
 
-// Additive causal mask: zero on and below the diagonal, minus infinity above. (length, length)
-torch::Tensor causal_mask(int64_t length, const torch::TensorOptions& options) {
-  return torch::full({length, length}, -std::numeric_limits<float>::infinity(), options).triu(1);
-}
-
 // Fills parameters from OpenAI's initial distributions with one generator.
 class Initialiser {
  public:
@@ -65,6 +60,10 @@ void initialise(PlainClipImpl& clip, uint64_t seed) {
 }
 
 }  // namespace
+
+torch::Tensor causal_mask(int64_t length, const torch::TensorOptions& options) {
+  return torch::full({length, length}, -std::numeric_limits<float>::infinity(), options).triu(1);
+}
 
 AttentionImpl::AttentionImpl(int64_t width) : heads_(width / kHeadWidth) {
   TORCH_CHECK(width > 0 && width % kHeadWidth == 0, "tower width ", width,

@@ -30,6 +30,10 @@ struct PlainClipConfig {
   bool quick_gelu = true;  // x * sigmoid(1.702 x); false: the exact GELU
 };
 
+// Additive mask of the text tower: zero on and below the diagonal, minus infinity above.
+// (length, length)
+torch::Tensor causal_mask(int64_t length, const torch::TensorOptions& options);
+
 class AttentionImpl : public torch::nn::Module {
  public:
   explicit AttentionImpl(int64_t width);

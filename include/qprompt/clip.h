@@ -61,6 +61,18 @@ struct PackedPrompts {
   std::vector<Span> classes;    ///< C
   std::vector<int64_t> read;    ///< C: the row (index into `rows`) that is the class's EOT
   at::Tensor learned;           ///< (L, D) float, may require gradients; undefined when L = 0
+  /// A row of the prefix that becomes learned row `learned`, without position.
+  struct Replacement {
+    int64_t row = 0, learned = 0;
+  };
+  /// deep[i]: what is replaced in the input of block i + 1 (MaPLe, §3.2). Fewer than the blocks.
+  std::vector<std::vector<Replacement>> deep;
+};
+
+/// Learned rows of a ViT: n rows are appended to those of every image, without position, before the
+/// first block; before block i < J they become `learned[i]` (Visual Prompt Tuning, §3.2).
+struct ImagePrompts {
+  at::Tensor learned;  ///< (J, n, image width) float, may require gradients; undefined: none
 };
 
 /// Packs the texts of C classes: `texts[c]` are its rows from SOT to EOT, positions not yet set.
@@ -92,6 +104,12 @@ class Clip {
 
   /// Pixels (B, 3, R, R) normalised → features (B, E) float32, not normalised, no graph.
   at::Tensor encode_image(const at::Tensor& pixels) const;
+  /// The same through a ViT with learned rows, differentiable in them (kContent without a ViT, or
+  /// on other shapes). What backward needs is kept for `image_chunk` images at a time, 0: for all.
+  at::Tensor encode_image(const at::Tensor& pixels, const ImagePrompts& prompts,
+                          int64_t image_chunk = 0) const;
+  /// The most images a chunk that keeps at most `bytes` for backward; at least 1.
+  int64_t image_chunk_within(const ImagePrompts& prompts, int64_t bytes) const;
   /// T rows → features (C, E) float32, not normalised; differentiable in `prompts.learned`. What
   /// backward needs is kept for `class_chunk` classes at a time (0: for all): memory is bounded by
   /// the chunk, the gradient stays exact, and a second forward pass is its price.

@@ -5,6 +5,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +21,29 @@ namespace qprompt {
 /// Throws kContent, with both fingerprints, when the prompt belongs to another CLIP.
 void check_belongs(const Clip& clip, const TrainedPrompt& prompt, const std::string& name);
 
-/// (C, E) class features of a learned prompt, not normalised. Class-specific contexts need exactly
-/// the class names that they were trained with (kContent otherwise, saying why).
+/// A learned prompt that has met the classes it is to tell apart. Cheap to copy, const.
+class PromptedClasses {
+ public:
+  /// Class-specific contexts need exactly the class names that they were trained with. Throws
+  /// kContent otherwise, on tensors that are not the method's, and on a prompt of another CLIP.
+  PromptedClasses(const Clip& clip, const TrainedPrompt& prompt,
+                  const std::vector<std::string>& class_names);
+  /// Learned rows that the images to be scored must be encoded with; undefined: none.
+  const ImagePrompts& image_prompts() const;
+  /// (N, C) logits τ·cos(image, class) of features (N, E). A conditional prompt (CoCoOp) encodes
+  /// the classes once an image; every other has encoded them once.
+  at::Tensor logits(const at::Tensor& image) const;
+  /// (C, E) class features, not normalised. Throws kContent for a conditional prompt, whose classes
+  /// differ from image to image.
+  at::Tensor matrix() const;
+
+  struct Impl;
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// `PromptedClasses::matrix` in one call.
 at::Tensor class_matrix(const Clip& clip, const TrainedPrompt& prompt,
                         const std::vector<std::string>& class_names);
 
@@ -46,6 +69,9 @@ struct Score {
 /// Scores test features against class features. `labels` are those of the kept items.
 Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<Item>& items,
                      const at::Tensor& classes, const std::vector<std::string>& class_names);
+/// The same from logits (N, C) of the kept items.
+Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::vector<Item>& items,
+                   const std::vector<std::string>& class_names);
 
 /// 2bn / (b + n), 0 when both are 0.
 double harmonic_mean(double base, double fresh);
@@ -76,14 +102,19 @@ class Classifier {
   /// An image file; throws kPath or kContent naming it.
   std::vector<Answer> classify_file(const std::string& path, int64_t top,
                                     const DecodeOptions& options) const;
-  /// The same from features (B, E), as `encode_files` gives them for many files.
+  /// The same from features (B, E), as `encode_files` gives them for many files when it is given
+  /// this classifier's `image_prompts`.
   std::vector<std::vector<Answer>> classify_features(const at::Tensor& features, int64_t top) const;
   const std::vector<std::string>& class_names() const { return names_; }
+  /// Learned rows that images must be encoded with; undefined: none.
+  ImagePrompts image_prompts() const;
 
  private:
+  at::Tensor logits(const at::Tensor& features) const;
   Clip clip_;
   std::vector<std::string> names_;
-  at::Tensor classes_;  ///< (C, E), normalised
+  std::optional<PromptedClasses> prompted_;  ///< or
+  at::Tensor classes_;                       ///< (C, E), zero-shot
 };
 
 }  // namespace qprompt

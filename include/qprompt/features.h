@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct FeatureOptions {
   DecodeOptions decode;
   bool skip_broken = false;  ///< true: broken images are counted and left out; false: an error
   int64_t threads = 1;       ///< that decode while the tower encodes
+  ImagePrompts prompts;      ///< learned rows of the image tower; with them nothing is cached
 };
 
 /// Features of N items in V views; V = 1 for the test view.
@@ -44,6 +46,30 @@ struct ViewOptions {
 };
 FeatureSet train_features(const Clip& clip, const Split& split, const ViewOptions& views,
                           const FeatureOptions& options, Log& log);
+
+/// The pixels of training images, for methods whose image tower learns: their features change with
+/// every step. Each file is decoded once and its 8-bit pixels are kept while memory allows; what
+/// does not fit is decoded again.
+class TrainingPixels {
+ public:
+  struct Options {
+    int64_t views = 0;         ///< V; 0: the test view
+    uint64_t seed = 1;         ///< of the views
+    int64_t memory_mb = 2048;  ///< what the kept pixels may take, MiB
+    DecodeOptions decode;
+  };
+  TrainingPixels(const Clip& clip, const std::string& image_root, const std::vector<Item>& items,
+                 const Options& options);
+  /// View `view` mod V of these items: normalised (B, 3, R, R). As `train_features` draws them.
+  /// Throws kPath or kContent with the item's path.
+  at::Tensor batch(const std::vector<int64_t>& items, int64_t view) const;
+  /// Bytes that are kept at present.
+  int64_t kept_bytes() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
 
 /// What became of one image file: its features, or why there are none.
 struct FileFeatures {

@@ -23,21 +23,24 @@ struct TestSet {
   Split split;  ///< cut to `half`
   Half half = Half::kAll;
   FeatureSet features;
+  FeatureOptions options;  ///< how they were made; for prompts that change the features
 };
 /// Encodes the test images of a half; unreadable ones are left out, with a warning each. Throws
 /// kContent when there are none.
 TestSet open_test_set(const Clip& clip, const Split& split, Half half,
                       const FeatureOptions& features, Log& log);
-/// Scores what a `.qprompt` file holds. Throws kContent when it belongs to another CLIP, or to
-/// other classes.
+/// Scores what a `.qprompt` file holds. A prompt of the image tower encodes the images anew. Throws
+/// kContent when it belongs to another CLIP, or to other classes.
 Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet& test);
 /// Scores hand-written templates (zero-shot CLIP).
 Score score_templates(const Clip& clip, const std::vector<std::string>& templates,
                       const TestSet& test);
 
-/// How a prompt is had: "zero-shot", "coop", "qcoop" (quantized while training) or "coop-ptq"
-/// (quantized once, after it).
+/// How a prompt is had: "zero-shot", or a learner by itself ("coop", "cocoop", "maple", "ivlp",
+/// "vpt", "deep-text"), quantized while training ("qcoop", …) or once after it ("coop-ptq", …).
 const std::vector<std::string>& method_kinds();
+/// Whether the kind has a number of bits.
+bool stores_codes(const std::string& kind);
 /// Sets what the kind decides in `fit` and returns its label: "QCoOp 1 bit". Throws kUsage on an
 /// unknown kind or one that trains nothing, and on bits outside 1 … 8 where they matter.
 std::string set_method(const std::string& kind, int64_t bits, FitOptions& fit);

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,13 @@ struct Resume {
   std::string key;
 };
 
+/// A run between two epochs, in the order of the learner's parameters. The tensors are copies.
+struct TrainSnapshot {
+  int64_t epoch = 0;                  ///< finished epochs
+  std::vector<StoredTensor> tensors;  ///< as they would be stored now
+  std::vector<at::Tensor> values;     ///< float32 as they are trained: clean, not quantized
+};
+
 /// The recipe (CoOp's configs; facts of Dassl's optimizer and scheduler).
 struct TrainOptions {
   int64_t epochs = 50;
@@ -39,24 +47,35 @@ struct TrainOptions {
   double warmup_rate = 1e-5;
   Quantization quantization = Quantization::kAware;
   QuantizerOptions quantizer;
+  double noise = 0;  ///< s: N(0, s²) is added to what a step uses (paper, section 3); 0: none
   int64_t class_chunk = 0;   ///< classes whose activations are kept at a time; 0: as memory allows
-  int64_t memory_mb = 1024;  ///< what activations may take where the chunk is chosen, MiB
-  int64_t plain_bits = 16;   ///< 16 or 32: how unquantized values are stored
+  int64_t memory_mb = 1024;  ///< what activations may take where chunks are chosen, MiB
+  /// Which tensors are quantized: names with commas, a name standing for all that begin with it and
+  /// a dot; empty: all but biases (as the paper counts).
+  std::string quantized_tensors;
+  int64_t plain_bits = 16;  ///< 16 or 32: how unquantized values are stored
   uint64_t seed = 1;
   Resume resume;
   double checkpoint_seconds = 10;  ///< least time between checkpoints; 0: one after every epoch
+  /// Called before the first epoch of this process and after every epoch; unset: nothing. It
+  /// changes no byte of the result and is not part of a run's key.
+  std::function<void(const TrainSnapshot&)> observe;
 };
-/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, class-chunk, memory,
-/// plain-bits, checkpoint-seconds; the quantizer's and the seed come from elsewhere.
+/// Names: epochs, batch, lr, momentum, weight-decay, warmup-epochs, warmup-lr, noise, class-chunk,
+/// memory, quantized-tensors, plain-bits, checkpoint-seconds; the quantizer's and the seed come
+/// from elsewhere.
 Fields train_fields(TrainOptions& options);
 
 /// Learning rate of epoch e = 0 … epochs − 1: constant warm-up, then cosine as Dassl steps it.
 double learning_rate_at(const TrainOptions& options, int64_t epoch);
 
-/// Features to learn from: (V, N, E), not normalised; epoch e reads view e mod V.
+/// What to learn from: features (V, N, E), not normalised, of which epoch e reads view e mod V; or
+/// pixels, for a learner that prompts images.
 struct TrainingData {
-  at::Tensor features;          ///< (V, N, E) float32
+  at::Tensor features;          ///< (V, N, E) float32; undefined where pixels are read
   std::vector<int64_t> labels;  ///< N, each below the learner's number of classes
+  /// Items of the list and an epoch → normalised pixels (B, 3, R, R).
+  std::function<at::Tensor(const std::vector<int64_t>& items, int64_t epoch)> pixels;
 };
 
 /// One epoch of the record.
@@ -74,6 +93,7 @@ struct TrainResult {
   std::vector<TensorEvents> reclusterings;
   int64_t steps = 0;
   int64_t class_chunk = 0;    ///< classes at a time, as given or chosen; C: all at once
+  int64_t image_chunk = 0;    ///< images at a time where the image tower learns; 0 where not
   int64_t resumed_epoch = 0;  ///< epochs that came from a checkpoint
   double train_seconds = 0;   ///< of this process
 };
@@ -85,7 +105,7 @@ TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const T
                          const TrainOptions& options, Log& log);
 
 /// The loss of one batch: mean cross-entropy of τ·cos(image, class) against the labels, a 0-d
-/// tensor, differentiable in `prompts.learned`. `image` is (B, E) and already normalised, `labels`
+/// tensor, differentiable in `prompts.learned` and in `image` (B, E), which is normalised; `labels`
 /// (B) int64; `class_chunk` as for `Clip::encode_text`.
 at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
                        const at::Tensor& labels, int64_t class_chunk = 0);
@@ -95,14 +115,18 @@ struct FitOptions {
   TrainOptions train;
   ContextOptions context;
   FeatureOptions features;
-  int64_t views = 0;       ///< V augmented views an image; 0: the test view
-  int64_t shots = 0;       ///< for the record: how `split` was drawn; 0: all images
-  Half half = Half::kAll;  ///< for the record: what `split` was cut to
+  /// V augmented views an image, epoch e reading view e mod V; 0: the test view.
+  int64_t views = 0;
+  int64_t pixel_memory_mb = 2048;  ///< for decoded images where the image tower learns, MiB
+  int64_t shots = 0;               ///< for the record: how `split` was drawn; 0: all images
+  Half half = Half::kAll;          ///< for the record: what `split` was cut to
   std::string device = "cpu", dtype = "float32";  ///< of the CLIP, for the record
   std::string out;  ///< folder for prompt.qprompt, run.json, checkpoint; empty: write nothing
   bool keep_finished = false;  ///< take a finished run of the same settings from `out` as it is
+  /// As `train.observe`, with the prompt that would be written now.
+  std::function<void(const TrainSnapshot&, const TrainedPrompt&)> observe;
 };
-/// Names: views, and those of train, context and (when quantizing) quantizer.
+/// Names: views, pixel-memory, and those of train, context and (when quantizing) quantizer.
 Fields fit_fields(FitOptions& options);
 
 struct FitResult {

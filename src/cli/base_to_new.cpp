@@ -62,7 +62,8 @@ void add_base_to_new(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand(
       "base-to-new", "train on the base classes, score base and new ones, over several seeds");
   add_run_options(*command, *options);
-  command->get_option("--method")->description("coop, qcoop, or both with a comma between");
+  command->get_option("--method")
+      ->description("as in train; several with commas: coop,qcoop,qmaple");
   command->get_option("--bits")->description("bits of a quantized value; several with commas");
   command->add_option("--seeds", options->seeds, "seeds with commas between")
       ->capture_default_str();

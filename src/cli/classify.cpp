@@ -89,6 +89,7 @@ void classify_files(Run& run, const std::vector<std::string>& paths) {
   FeatureOptions features;
   features.decode.exif_orientation = run.options.exif_orientation;
   features.threads = runtime_info().threads;
+  features.prompts = run.classifier.image_prompts();
   encode_files(run.clip, paths, features, [&](size_t i, const FileFeatures& file) {
     if (file.features.defined()) {
       const auto answers =

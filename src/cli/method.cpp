@@ -24,7 +24,10 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   add_model_options(command, options.model);
   add_data_options(command, options.images);
   add_cache_options(command, options.images);
-  command.add_option("--method", options.methods, "coop (float) or qcoop (quantized)")
+  command
+      .add_option("--method", options.methods,
+                  "coop, cocoop, maple, ivlp, vpt or deep-text, with a q before it "
+                  "where it is to be quantized: qcoop, qmaple, …")
       ->capture_default_str();
   command.add_option("--bits", options.bits, "bits of a quantized value, 1 to 8")
       ->capture_default_str();
@@ -54,18 +57,14 @@ std::vector<Variant> make_variants(const RunOptions& options) {
   FitOptions fit = options.fit;
   fit.shots = parse_shots(options.shots);
   fit.features = feature_options(options.images);
-  for (const std::string& method : split_commas(options.methods)) {
-    if (method == "coop") {
-      const std::string name = set_method("coop", 0, fit);
-      variants.push_back({name, fit});
-    } else if (method == "qcoop") {
-      for (const std::string& bits : split_commas(options.bits)) {
-        const std::string name = set_method(options.post_training ? "coop-ptq" : "qcoop",
-                                            whole_number("--bits", bits, 1, 8), fit);
-        variants.push_back({name, fit});
-      }
-    } else {
-      fail(ErrorKind::kUsage, "--method: '", method, "' is not one of: coop, qcoop");
+  for (std::string method : split_commas(options.methods)) {
+    if (options.post_training && method.rfind('q', 0) == 0) method = method.substr(1) + "-ptq";
+    std::vector<std::string> bits{"1"};
+    if (stores_codes(method)) bits = split_commas(options.bits);
+    for (const std::string& b : bits) {
+      FitOptions one = fit;
+      const std::string name = set_method(method, whole_number("--bits", b, 1, 8), one);
+      variants.push_back({name, one});
     }
   }
   if (variants.empty()) fail(ErrorKind::kUsage, "--method names no method; give coop or qcoop");

@@ -52,16 +52,20 @@ std::vector<std::string> worker_command(const RunCommand& options, int64_t threa
   return command;
 }
 
-/// How many processes, each with its fixed threads; 0 asks for as many as the cores carry.
+std::string counted(int64_t count, const char* one, const char* many) {
+  return cat(count, " ", count == 1 ? one : many);
+}
+
+/// How many processes, each with its fixed threads: as many as were asked for, but no more than the
+/// cores carry; 0 asks for that many.
 int64_t job_count(int64_t asked, int64_t threads, Log& log) {
   const int64_t fit = std::max<int64_t>(1, cores() / threads);
   if (asked > fit) {
-    log.warn(cat(asked, " jobs of ", threads, threads == 1 ? " thread" : " threads",
-                 " are more "
-                 "than the ",
-                 cores(), " cores here; ", fit, " would be as fast"));
+    log.warn(cat("--jobs ", asked, " with ", counted(threads, "thread", "threads"),
+                 " a cell is more than ", counted(cores(), "core carries", "cores carry"),
+                 " and would be slower; ", counted(fit, "process is", "processes are"), " used"));
   }
-  return asked == 0 ? fit : asked;
+  return asked == 0 ? fit : std::min(asked, fit);
 }
 
 std::string cost(const PlannedCell& cell) {
@@ -150,8 +154,8 @@ void add_run(CLI::App& app, Session& session) {
                       "folder of cached image features; none: keep nothing");
   command
       ->add_option("--jobs", options->jobs,
-                   "processes side by side, each with the recipe's threads; 0: as many as the "
-                   "cores carry")
+                   "processes side by side, each with the recipe's threads; at most, and with 0: "
+                   "as many as the cores carry")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command->add_flag("--dry-run", options->dry, "list the cells with their estimated cost");

@@ -75,7 +75,42 @@ struct Clip::Impl {
     });
     return fingerprint;
   }
+
+  /// Features (B, E) without a graph; `learned` (J, n, D) or undefined.
+  at::Tensor encode_images(const at::Tensor& pixels, const at::Tensor& learned) const;
 };
+
+at::Tensor Clip::Impl::encode_images(const at::Tensor& pixels, const at::Tensor& learned) const {
+  const ClipConfig& config = architecture.config;
+  const int64_t images = pixels.size(0);
+  const at::Tensor rows = learned.defined() ? learned.to(where.device, at::kFloat) : learned;
+  const auto encode = [&](int64_t first, int64_t count) {
+    const at::NoGradGuard same;  // the mode is each thread's own
+    const at::Tensor part =
+        pixels.narrow(0, first, count).to(where.device, at::kFloat).contiguous();
+    return config.image_kind == ImageTowerKind::kVit ? clip::run_vit(vit, part, rows)
+                                                     : clip::run_resnet(resnet, part);
+  };
+  // Threads go to images where there are enough, and into one image's products where not.
+  const bool shared = where.device == at::kCPU && !at::in_parallel_region() && images > 1;
+  const int64_t threads = shared ? at::get_num_threads() : 1;
+  const int64_t each = std::clamp<int64_t>(images / threads, 1, images_at_once(config));
+  std::vector<at::Tensor> features((images + each - 1) / each);  // (B of the piece, E)
+  const auto pieces = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      features[i] = encode(i * each, std::min(each, images - i * each));
+    }
+  };
+  if (threads > 1) {
+    at::parallel_for(0, static_cast<int64_t>(features.size()), 1, pieces);
+  } else {
+    pieces(0, static_cast<int64_t>(features.size()));
+  }
+  if (features.empty()) {
+    return at::empty({0, config.embed_dim}, at::TensorOptions(where.device));
+  }
+  return features.size() == 1 ? features[0] : at::cat(features, 0);
+}
 
 Clip Clip::load(const std::string& path, const ClipOptions& options) {
   const c10::InferenceMode normal_tensors(false);
@@ -108,42 +143,54 @@ const Digest::Bytes& Clip::fingerprint() const { return impl_->find_fingerprint(
 double Clip::logit_scale() const { return impl_->logit_scale; }
 const at::Tensor& Clip::token_table() const { return impl_->table; }
 
-at::Tensor Clip::encode_image(const at::Tensor& pixels) const {
-  const c10::InferenceMode normal_tensors(false);
-  const at::NoGradGuard no_grad;
-  const ClipConfig& config = this->config();
+namespace {
+
+void check_pixels(const ClipConfig& config, const at::Tensor& pixels) {
   check_shape(pixels, {-1, 3, config.image_size, config.image_size}, "pixels (B, 3, R, R)");
   if (!pixels.is_floating_point()) {
     fail(ErrorKind::kContent, "pixels (B, 3, R, R): expected floating point, normalised; came ",
          pixels.scalar_type());
   }
-  const int64_t images = pixels.size(0);
-  const auto encode = [&](int64_t first, int64_t count) {
-    const at::NoGradGuard same;  // the mode is each thread's own
-    const at::Tensor part =
-        pixels.narrow(0, first, count).to(impl_->where.device, at::kFloat).contiguous();
-    return config.image_kind == ImageTowerKind::kVit ? clip::run_vit(impl_->vit, part)
-                                                     : clip::run_resnet(impl_->resnet, part);
-  };
-  // Threads go to images where there are enough, and into one image's products where not.
-  const bool shared = impl_->where.device == at::kCPU && !at::in_parallel_region() && images > 1;
-  const int64_t threads = shared ? at::get_num_threads() : 1;
-  const int64_t each = std::clamp<int64_t>(images / threads, 1, images_at_once(config));
-  std::vector<at::Tensor> features((images + each - 1) / each);  // (B of the piece, E)
-  const auto pieces = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      features[i] = encode(i * each, std::min(each, images - i * each));
-    }
-  };
-  if (threads > 1) {
-    at::parallel_for(0, static_cast<int64_t>(features.size()), 1, pieces);
-  } else {
-    pieces(0, static_cast<int64_t>(features.size()));
+}
+
+void check_image_prompts(const ClipConfig& config, const ImagePrompts& prompts) {
+  if (config.image_kind != ImageTowerKind::kVit) {
+    fail(ErrorKind::kContent,
+         "learned rows need an image tower that is a ViT; this model's is a ResNet");
   }
-  if (features.empty()) {
-    return at::empty({0, config.embed_dim}, at::TensorOptions(impl_->where.device));
+  check_shape(prompts.learned, {-1, -1, config.image_width}, "learned rows of the image tower");
+  const int64_t depth = prompts.learned.size(0);
+  if (depth < 1 || depth > config.image_layers || prompts.learned.size(1) < 1) {
+    fail(ErrorKind::kContent, "learned rows of the image tower: ", prompts.learned.size(1),
+         " rows before ", depth, " blocks; at least 1 row before 1 to ", config.image_layers,
+         " blocks expected");
   }
-  return features.size() == 1 ? features[0] : at::cat(features, 0);
+}
+
+}  // namespace
+
+at::Tensor Clip::encode_image(const at::Tensor& pixels) const {
+  return encode_image(pixels, {}, 0);
+}
+
+at::Tensor Clip::encode_image(const at::Tensor& pixels, const ImagePrompts& prompts,
+                              int64_t image_chunk) const {
+  const c10::InferenceMode normal_tensors(false);
+  const at::Tensor& learned = prompts.learned;
+  check_pixels(config(), pixels);
+  if (learned.defined()) check_image_prompts(config(), prompts);
+  const bool graph = learned.defined() && learned.requires_grad() && at::GradMode::is_enabled();
+  if (graph && pixels.size(0) > 0) {
+    const at::Tensor placed = pixels.to(impl_->where.device, at::kFloat).contiguous();
+    return clip::run_prompted_vit(impl_->vit, placed, learned, image_chunk);
+  }
+  const at::NoGradGuard no_grad;
+  return impl_->encode_images(pixels, learned);
+}
+
+int64_t Clip::image_chunk_within(const ImagePrompts& prompts, int64_t bytes) const {
+  check_image_prompts(config(), prompts);
+  return clip::image_chunk_within(impl_->vit, prompts.learned.size(1), bytes);
 }
 
 at::Tensor Clip::encode_text(const PackedPrompts& prompts, int64_t class_chunk) const {

@@ -1,4 +1,4 @@
-// The two image towers, for inference only.
+// The two image towers; the ViT may have learned rows.
 #pragma once
 
 #include <vector>
@@ -20,8 +20,19 @@ struct VitTower {
 
 VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Placement& where);
 
-/// Pixels (B, 3, R, R) → (B, E). openai/CLIP, clip/model.py, `VisionTransformer`.
-at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels);
+/// Pixels (B, 3, R, R) → (B, E). openai/CLIP, clip/model.py, `VisionTransformer`. `learned` (J, n,
+/// D) or undefined: its first rows are appended to those of every image, without position, before
+/// the layer norm and block 0; before block i < J, the appended rows become `learned[i]` (Jia et
+/// al., "Visual Prompt Tuning", §3.2; Khattak et al., MaPLe, §3.2).
+at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned);
+
+/// The same, differentiable in `learned`; `image_chunk` images (0: all) keep what backward needs at
+/// a time, the others are run again on the way back.
+at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
+                            const at::Tensor& learned, int64_t image_chunk);
+
+/// The most images whose forward pass with n learned rows keeps at most `bytes`; at least 1.
+int64_t image_chunk_within(const VitTower& tower, int64_t learned, int64_t bytes);
 
 /// A convolution without bias and the batch norm behind it.
 struct ConvNorm {

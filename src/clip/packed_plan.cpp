@@ -140,6 +140,23 @@ void check_classes(const PackedPrompts& prompts) {
   }
 }
 
+void check_deep(const PackedPrompts& prompts, const RowLimits& limits) {
+  if (static_cast<int64_t>(prompts.deep.size()) >= std::max<int64_t>(limits.blocks, 1)) {
+    fail(ErrorKind::kUsage, "packed prompts: rows are replaced before ", prompts.deep.size() + 1,
+         " blocks, but the text tower has ", limits.blocks);
+  }
+  const int64_t learned = prompts.learned.defined() ? prompts.learned.size(0) : 0;
+  for (size_t i = 0; i < prompts.deep.size(); ++i) {
+    for (const auto& [row, from] : prompts.deep[i]) {
+      if (row < 0 || row >= prompts.prefix || from < 0 || from >= learned) {
+        fail(ErrorKind::kUsage, "packed prompts: before block ", i + 1, ", row ", row,
+             " becomes learned row ", from, "; the prefix has ", prompts.prefix,
+             " rows, and there are ", learned, " learned ones");
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void check_packed(const PackedPrompts& prompts, const RowLimits& limits) {
@@ -150,6 +167,7 @@ void check_packed(const PackedPrompts& prompts, const RowLimits& limits) {
     }
   }
   check_classes(prompts);
+  check_deep(prompts, limits);
   for (size_t i = 0; i < prompts.rows.size(); ++i) {
     check_row(prompts, static_cast<int64_t>(i), limits);
   }

@@ -37,7 +37,7 @@ struct PackedPlan {
 
 /// Sizes that packed rows must respect.
 struct RowLimits {
-  int64_t context_length = 0, vocab_size = 0, width = 0;
+  int64_t context_length = 0, vocab_size = 0, width = 0, blocks = 0;
 };
 
 /// Throws kUsage, saying which row or class is wrong and how.

@@ -1,5 +1,10 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
+#include <ATen/core/grad_mode.h>
+
+#include "clip/fused_block.h"
+#include "clip/grouped_pass.h"
 #include "clip/image_tower.h"
 
 namespace qprompt::clip {
@@ -7,6 +12,7 @@ namespace {
 
 /// Pixels (B, 3, R, R) → rows of the first block (B·N, D): class row, then patches.
 at::Tensor embed(const VitTower& tower, const at::Tensor& pixels) {
+  const at::NoGradGuard no_grad;
   const int64_t images = pixels.size(0), p = tower.patch_size, grid = pixels.size(2) / p;
   const at::Tensor cut = pixels.view({images, 3, grid, p, grid, p})
                              .permute({0, 2, 4, 1, 3, 5})
@@ -17,6 +23,27 @@ at::Tensor embed(const VitTower& tower, const at::Tensor& pixels) {
       at::cat({tower.class_row.expand({images, 1, width}), patches + tower.positions}, 1);
   const at::Tensor flat = rows.view({-1, width});
   return tower.ln_pre.weight.defined() ? normalise(flat, tower.ln_pre) : flat;
+}
+
+/// Rows of one call: those of its images, the learned ones (n of them) last in each.
+struct Rows {
+  int64_t images = 0, frozen = 0, learned = 0;  // B, N, n
+  int64_t each() const { return frozen + learned; }
+};
+
+/// x (B·(N+n), D) with `learned` (n, D) in the last rows of every image; x may have N rows an
+/// image.
+at::Tensor with_learned(const at::Tensor& x, const Rows& rows, const at::Tensor& learned) {
+  const int64_t width = x.size(1);
+  const at::Tensor frozen = x.view({rows.images, -1, width}).narrow(1, 0, rows.frozen);
+  return at::cat({frozen, learned.expand({rows.images, rows.learned, width})}, 1).view({-1, width});
+}
+
+/// The learned rows among x (B·(N+n), D): int64.
+at::Tensor learned_rows(const Rows& rows) {
+  return (at::arange(rows.images, at::kLong).unsqueeze(1) * rows.each() + rows.frozen +
+          at::arange(rows.learned, at::kLong).unsqueeze(0))
+      .view(-1);
 }
 
 }  // namespace
@@ -47,13 +74,46 @@ VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Place
   return tower;
 }
 
-at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels) {
+at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned) {
   auto sequence = std::make_shared<Sequence>();
   sequence->heads = tower.heads;
   sequence->images = pixels.size(0);
-  at::Tensor x = embed(tower, pixels);                                       // (B·N, D)
-  for (const auto& block : tower.blocks) x = run_block(block, x, sequence);  // the last: (B, D)
+  sequence->single_use = true;  // a second way back runs the group again, see `run_groups`
+  at::Tensor x = embed(tower, pixels), wanted;  // (B·N, D)
+  const int64_t depth = learned.defined() ? learned.size(0) : 0;
+  const Rows rows{pixels.size(0), x.size(0) / pixels.size(0), depth == 0 ? 0 : learned.size(1)};
+  for (int64_t i = 0; i < static_cast<int64_t>(tower.blocks.size()); ++i) {
+    if (i < depth) {
+      const bool norm = i == 0 && tower.ln_pre.weight.defined();
+      x = with_learned(x, rows, norm ? normalise(learned[i], tower.ln_pre) : learned[i]);
+      wanted = i == 0 ? learned_rows(rows) : at::Tensor();
+    }
+    x = run_block(tower.blocks[i], x, sequence, wanted);  // the last: (B, D)
+  }
+  sequence->normal_room.reset();  // the graph lives on, these need not
+  sequence->hidden_room.reset();
   return times_transposed(normalise(x, tower.ln_post), tower.projection);
+}
+
+at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
+                            const at::Tensor& learned, int64_t image_chunk) {
+  const int64_t images = pixels.size(0);
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const bool whole = image_chunk < 1 || image_chunk >= images;
+  const int64_t each = ((whole ? images : image_chunk) + threads - 1) / threads;
+  const at::Tensor placed = learned.to(tower.class_row.device(), tower.class_row.scalar_type());
+  const RunGroup run = [tower, pixels](const Group& group, const at::Tensor& rows) {
+    return run_vit(tower, pixels.narrow(0, group.first, group.size()), rows);
+  };
+  return run_groups_with_graph(group_items(images, each), run, placed, whole);
+}
+
+int64_t image_chunk_within(const VitTower& tower, int64_t learned, int64_t bytes) {
+  const KeptValues kept = kept_values(*tower.blocks.front(), tower.heads);
+  const int64_t rows = tower.positions.size(0) + 1 + learned;
+  const int64_t values = rows * (kept.row + kept.link * rows);
+  const int64_t image = values * static_cast<int64_t>(sizeof(float) * tower.blocks.size());
+  return std::max<int64_t>(1, bytes / image);
 }
 
 }  // namespace qprompt::clip

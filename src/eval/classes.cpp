@@ -9,12 +9,35 @@
 namespace qprompt {
 namespace {
 
+/// How many tensors `vision.0`, `vision.1`, … a prompt has, and the rows of the first.
+struct Vision {
+  int64_t depth = 0, rows = 0;
+};
+Vision vision_of(const TrainedPrompt& prompt) {
+  Vision vision;
+  for (const StoredTensor& tensor : prompt.tensors) {
+    if (tensor.name.rfind("vision.", 0) != 0) continue;
+    if (vision.depth++ == 0) vision.rows = tensor.shape.front();
+  }
+  return vision;
+}
+
 ContextOptions context_of(const TrainedPrompt& prompt) {
   ContextOptions options;
+  options.kind = static_cast<PromptKind>(prompt.method);
   options.n_ctx = prompt.n_ctx;
-  options.init_words.clear();
+  options.depth = prompt.depth;
   options.position = static_cast<ClassPosition>(prompt.position);
   options.class_specific = prompt.class_specific;
+  const bool in_rows_alone =
+      options.kind == PromptKind::kCoOp || options.kind == PromptKind::kCoCoOp;
+  // Deep prompts keep the words behind their learned rows; a CoOp context has replaced them all.
+  options.init_words = in_rows_alone ? "" : prompt.initial_words;
+  if (options.kind == PromptKind::kIvlp) {
+    const Vision vision = vision_of(prompt);
+    options.vision_ctx = vision.rows;
+    options.vision_depth = vision.depth;
+  }
   return options;
 }
 
@@ -42,8 +65,16 @@ void check_belongs(const Clip& clip, const TrainedPrompt& prompt, const std::str
        "; give the model that it was trained on with --clip");
 }
 
-at::Tensor class_matrix(const Clip& clip, const TrainedPrompt& prompt,
-                        const std::vector<std::string>& class_names) {
+struct PromptedClasses::Impl {
+  Clip clip;
+  std::unique_ptr<PromptLearner> learner;
+  std::vector<at::Tensor> values;
+  ImagePrompts image;
+  at::Tensor classes;  // (C, E), not normalised; undefined where each image has its own
+};
+
+PromptedClasses::PromptedClasses(const Clip& clip, const TrainedPrompt& prompt,
+                                 const std::vector<std::string>& class_names) {
   const at::NoGradGuard no_grad;
   check_belongs(clip, prompt, prompt.dataset.empty() ? "the prompt" : prompt.dataset);
   if (prompt.class_specific && prompt.class_names != class_names) {
@@ -52,8 +83,44 @@ at::Tensor class_matrix(const Clip& clip, const TrainedPrompt& prompt,
          " classes it was trained with, so it cannot score other classes; train with "
          "--class-specific false to use a prompt on new classes");
   }
-  const auto learner = make_coop(clip, class_names, context_of(prompt));
-  return clip.encode_text(learner->prompts(stored_values(prompt, *learner)));  // (C, E)
+  auto impl = std::make_shared<Impl>(Impl{clip, nullptr, {}, {}, {}});
+  impl->learner = make_learner(clip, class_names, context_of(prompt));
+  impl->values = stored_values(prompt, *impl->learner);
+  impl->image = impl->learner->image_prompts(impl->values);
+  if (!impl->learner->conditional()) {
+    impl->classes = clip.encode_text(impl->learner->prompts(impl->values)).cpu();
+  }
+  impl_ = std::move(impl);
+}
+
+const ImagePrompts& PromptedClasses::image_prompts() const { return impl_->image; }
+
+at::Tensor PromptedClasses::logits(const at::Tensor& image) const {
+  const at::NoGradGuard no_grad;
+  const Impl& in = *impl_;
+  if (in.classes.defined()) return class_logits(in.clip, image, in.classes);
+  check_shape(image, {-1, in.clip.config().embed_dim}, "image features");
+  const at::Tensor unit = image / image.norm(2, -1, true).clamp_min(1e-12);  // (N, E)
+  std::vector<at::Tensor> rows;                                              // N of (1, C)
+  for (int64_t i = 0; i < image.size(0); ++i) {
+    const PackedPrompts prompts = in.learner->prompts_for(in.values, unit[i]);
+    const at::Tensor classes = in.clip.encode_text(prompts).cpu();  // (C, E)
+    rows.push_back(class_logits(in.clip, image.narrow(0, i, 1), classes));
+  }
+  const auto count = static_cast<int64_t>(in.learner->prompts(in.values).classes.size());
+  return rows.empty() ? at::empty({0, count}) : at::cat(rows, 0);
+}
+
+at::Tensor PromptedClasses::matrix() const {
+  if (impl_->classes.defined()) return impl_->classes;
+  fail(ErrorKind::kContent,
+       "this is a CoCoOp prompt: its class features differ from image to image, so there is no "
+       "matrix of them");
+}
+
+at::Tensor class_matrix(const Clip& clip, const TrainedPrompt& prompt,
+                        const std::vector<std::string>& class_names) {
+  return PromptedClasses(clip, prompt, class_names).matrix();
 }
 
 at::Tensor zero_shot_matrix(const Clip& clip, const std::vector<std::string>& class_names,

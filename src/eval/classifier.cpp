@@ -9,9 +9,9 @@ namespace qprompt {
 
 Classifier::Classifier(const Clip& clip, const TrainedPrompt& prompt,
                        std::vector<std::string> class_names)
-    : clip_(clip),
-      names_(std::move(class_names)),
-      classes_(class_matrix(clip, prompt, names_).cpu()) {}
+    : clip_(clip), names_(std::move(class_names)) {
+  prompted_.emplace(clip, prompt, names_);
+}
 
 Classifier::Classifier(const Clip& clip, const std::vector<std::string>& templates,
                        std::vector<std::string> class_names)
@@ -23,14 +23,22 @@ std::vector<std::vector<Answer>> Classifier::classify(const at::Tensor& pixels, 
   const at::NoGradGuard no_grad;
   const int64_t size = clip_.config().image_size;
   check_shape(pixels, {-1, 3, size, size}, "pixels");
-  return classify_features(clip_.encode_image(pixels).cpu(), top);
+  return classify_features(clip_.encode_image(pixels, image_prompts()).cpu(), top);
+}
+
+ImagePrompts Classifier::image_prompts() const {
+  return prompted_ ? prompted_->image_prompts() : ImagePrompts{};
+}
+
+at::Tensor Classifier::logits(const at::Tensor& features) const {
+  return prompted_ ? prompted_->logits(features) : class_logits(clip_, features, classes_);
 }
 
 std::vector<std::vector<Answer>> Classifier::classify_features(const at::Tensor& features,
                                                                int64_t top) const {
   const at::NoGradGuard no_grad;
   check_shape(features, {-1, clip_.config().embed_dim}, "image features");
-  const at::Tensor probabilities = class_logits(clip_, features, classes_).softmax(1);  // (B, C)
+  const at::Tensor probabilities = logits(features).softmax(1);  // (B, C)
   const int64_t k = std::clamp<int64_t>(top, 1, static_cast<int64_t>(names_.size()));
   auto [values, indices] = probabilities.topk(k, 1);  // (B, k) each
   std::vector<std::vector<Answer>> answers(static_cast<size_t>(features.size(0)));

@@ -22,13 +22,19 @@ at::Tensor class_logits(const Clip& clip, const at::Tensor& image, const at::Ten
 Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<Item>& items,
                      const at::Tensor& classes, const std::vector<std::string>& class_names) {
   const at::NoGradGuard no_grad;
+  const at::Tensor logits = class_logits(clip, set.features[0], classes.to(at::kCPU));  // (N, C)
+  return score_logits(logits, set, items, class_names);
+}
+
+Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::vector<Item>& items,
+                   const std::vector<std::string>& class_names) {
   Score score;
   score.failed = static_cast<int64_t>(set.failed.size());
   score.total = static_cast<int64_t>(set.kept.size());
   for (const std::string& name : class_names) score.classes.push_back({name, 0, 0, 0});
   if (score.total == 0) return score;
-  const at::Tensor logits = class_logits(clip, set.features[0], classes.to(at::kCPU));  // (N, C)
-  const at::Tensor best = logits.argmax(1).contiguous();                                // (N)
+  check_shape(logits, {score.total, static_cast<int64_t>(class_names.size())}, "logits (N, C)");
+  const at::Tensor best = logits.argmax(1).contiguous();  // (N)
   const int64_t* predicted = best.data_ptr<int64_t>();
   for (int64_t i = 0; i < score.total; ++i) {
     const auto label = static_cast<size_t>(items[static_cast<size_t>(set.kept[size_t(i)])].label);

@@ -71,7 +71,8 @@ void encode_missing(const Pass& pass, const Missing& missing, FeatureStore& stor
   const auto load = [&](int64_t i) {
     return views.pixels(pass.items[static_cast<size_t>(index(i))]);
   };
-  encode_stream(pass.clip, {total, load}, {kBatch, true, pass.options.threads}, use);
+  encode_stream(pass.clip, {total, load},
+                {kBatch, true, pass.options.threads, pass.options.prompts}, use);
   save();
 }
 
@@ -144,7 +145,8 @@ void encode_files(const Clip& clip, const std::vector<std::string>& paths,
     return to_pixels(test_view(image, clip.config().image_size), clip.config().normalization);
   };
   encode_stream(clip, {static_cast<int64_t>(paths.size()), load},
-                {kUncachedBatch, false, options.threads}, [&](int64_t i, const Encoded& encoded) {
+                {kUncachedBatch, false, options.threads, options.prompts},
+                [&](int64_t i, const Encoded& encoded) {
                   use(static_cast<size_t>(i), {encoded.features, encoded.reason, encoded.kind});
                 });
 }

@@ -28,7 +28,8 @@ void encode(const Clip& clip, const StreamOptions& options, Batch& batch) {
   while (options.pad && static_cast<int64_t>(batch.pixels.size()) < options.batch) {
     batch.pixels.push_back(batch.pixels.front());
   }
-  const at::Tensor features = clip.encode_image(at::stack(batch.pixels)).cpu();  // (b, E)
+  const at::Tensor features =
+      clip.encode_image(at::stack(batch.pixels), options.prompts).cpu();  // (b, E)
   int64_t row = 0;
   for (Encoded& item : batch.items) {
     if (item.reason.empty()) item.features = features[row++];

@@ -24,7 +24,7 @@ uint64_t view_seed(const View& view, const std::string& path) {
 }  // namespace
 
 std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view) {
-  if (options.cache == "none") return "";
+  if (options.cache == "none" || options.prompts.learned.defined()) return "";
   const std::string root = options.cache.empty() ? default_cache_folder() : options.cache;
   Digest transform;
   transform.update_text(std::string(kTransformVersion));
@@ -53,12 +53,16 @@ Digest::Bytes item_key(const std::string& root, const Item& item) {
   return digest.bytes();
 }
 
+Image cut_view(const Image& image, const std::string& path, const View& view, int64_t size) {
+  if (!view.random) return test_view(image, size);
+  Rng rng(view_seed(view, path));
+  return train_view(image, size, rng);
+}
+
 at::Tensor ViewSource::pixels(const Item& item) const {
-  const int64_t size = clip.config().image_size;
   const Image image = read_image((fs::path(image_root) / item.path).string(), decode);
-  if (!view.random) return to_pixels(test_view(image, size), clip.config().normalization);
-  Rng rng(view_seed(view, item.path));
-  return to_pixels(train_view(image, size, rng), clip.config().normalization);
+  const ClipConfig& config = clip.config();
+  return to_pixels(cut_view(image, item.path, view, config.image_size), config.normalization);
 }
 
 std::string default_cache_folder() {

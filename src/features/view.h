@@ -5,6 +5,7 @@
 
 #include "qprompt/clip.h"
 #include "qprompt/features.h"
+#include "qprompt/image.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {
@@ -20,6 +21,9 @@ struct View {
 std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view);
 /// The item's key in that folder: its path, size and time of change. Throws kPath.
 Digest::Bytes item_key(const std::string& root, const Item& item);
+
+/// The view (R, R) of a decoded image; `path` is the item's, which the draws depend on.
+Image cut_view(const Image& image, const std::string& path, const View& view, int64_t size);
 
 /// Where the pixels of a list's items come from.
 struct ViewSource {

@@ -157,7 +157,9 @@ std::vector<PlannedCell> plan_run(const RunRequest& request, Log& log) {
   std::vector<PlannedCell> cells;
   for (const run::Cell& cell : opened.plan.cells) {
     const auto state = states.find(cell.key);
-    PlannedCell planned{cell.name, state == states.end() ? "waiting" : state->second};
+    PlannedCell planned;
+    planned.name = cell.name;
+    planned.state = state == states.end() ? "waiting" : state->second;
     if (planned.state == "done") {
       planned.seconds = 0;
     } else {

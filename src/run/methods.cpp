@@ -9,27 +9,59 @@ void check_bits(int64_t bits) {
   }
 }
 
+/// A prompt learner by the name that a user gives.
+struct Learner {
+  const char* name;
+  const char* label;
+  PromptKind kind;
+};
+constexpr Learner kLearners[] = {
+    {"coop", "CoOp", PromptKind::kCoOp},    {"cocoop", "CoCoOp", PromptKind::kCoCoOp},
+    {"maple", "MaPLe", PromptKind::kMaPLe}, {"ivlp", "IVLP", PromptKind::kIvlp},
+    {"vpt", "VPT", PromptKind::kVpt},       {"deep-text", "DeepText", PromptKind::kDeepText},
+};
+
+std::vector<std::string> all_kinds() {
+  std::vector<std::string> kinds{"zero-shot"};
+  for (const Learner& learner : kLearners) {
+    const std::string name = learner.name;
+    kinds.push_back(name);
+    kinds.push_back(cat("q", name));
+    kinds.push_back(name + "-ptq");
+  }
+  return kinds;
+}
+
 }  // namespace
 
 const std::vector<std::string>& method_kinds() {
-  static const std::vector<std::string> kKinds{"zero-shot", "coop", "qcoop", "coop-ptq"};
+  static const std::vector<std::string> kKinds = all_kinds();
   return kKinds;
+}
+
+bool stores_codes(const std::string& kind) {
+  return !kind.empty() && (kind.front() == 'q' || kind.ends_with("-ptq"));
 }
 
 std::string set_method(const std::string& kind, int64_t bits, FitOptions& fit) {
   const std::string unit = cat(bits, bits == 1 ? " bit" : " bits");
-  if (kind == "coop") {
+  for (const Learner& learner : kLearners) {
+    const std::string name = learner.name, label = learner.label;
+    if (kind != name && kind != "q" + name && kind != name + "-ptq") continue;
+    fit.context.kind = learner.kind;
     fit.train.quantization = Quantization::kNone;
-    return "CoOp";
-  }
-  if (kind == "qcoop" || kind == "coop-ptq") {
+    if (kind == name) return label;
     check_bits(bits);
     fit.train.quantizer.bits = bits;
-    const bool aware = kind == "qcoop";
+    const bool aware = kind.front() == 'q';
     fit.train.quantization = aware ? Quantization::kAware : Quantization::kPostTraining;
-    return (aware ? "QCoOp " : "CoOp quantized, ") + unit;
+    return (aware ? "Q" + label + " " : label + " quantized, ") + unit;
   }
-  fail(ErrorKind::kUsage, "method: '", kind, "' is not one of: coop, qcoop, coop-ptq");
+  std::string known;
+  for (const std::string& one : method_kinds()) {
+    if (one != "zero-shot") known += (known.empty() ? "" : ", ") + one;
+  }
+  fail(ErrorKind::kUsage, "method: '", kind, "' is not one of: ", known);
 }
 
 }  // namespace qprompt

@@ -64,8 +64,6 @@ struct MethodTable {
   int64_t line = 0;
 };
 
-bool stores_codes(const std::string& kind) { return kind == "qcoop" || kind == "coop-ptq"; }
-
 /// One spec for each number of bits that the method is asked for.
 void add_method(const std::string& name, const MethodTable& table,
                 const std::vector<int64_t>& common_bits, TomlTable& root, Recipe& recipe) {

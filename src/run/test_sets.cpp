@@ -3,19 +3,11 @@
 #include "qprompt/run.h"
 
 namespace qprompt {
-namespace {
-
-Score score(const Clip& clip, const at::Tensor& classes, const TestSet& test) {
-  return score_features(clip, test.features, test.split.test, classes, test.split.class_names);
-}
-
-}  // namespace
-
 TestSet open_test_set(const Clip& clip, const Split& split, Half half,
                       const FeatureOptions& features, Log& log) {
   FeatureOptions lenient = features;
   lenient.skip_broken = true;
-  TestSet test{select_half(split, half), half, {}};
+  TestSet test{select_half(split, half), half, {}, lenient};
   if (test.split.test.empty()) {
     fail(ErrorKind::kContent, "'", split.name, "' has no test images of the ", half_name(half),
          " classes to score");
@@ -26,12 +18,23 @@ TestSet open_test_set(const Clip& clip, const Split& split, Half half,
 }
 
 Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet& test) {
-  return score(clip, class_matrix(clip, prompt, test.split.class_names), test);
+  const PromptedClasses classes(clip, prompt, test.split.class_names);
+  const auto score = [&](const FeatureSet& set) {
+    return score_logits(classes.logits(set.features[0]), set, test.split.test,
+                        test.split.class_names);
+  };
+  if (!classes.image_prompts().learned.defined()) return score(test.features);
+  FeatureOptions options = test.options;
+  options.prompts = classes.image_prompts();
+  Log quiet;  // what cannot be read was said when the set was opened
+  return score(test_features(clip, test.split.image_root, test.split.test, options, quiet));
 }
 
 Score score_templates(const Clip& clip, const std::vector<std::string>& templates,
                       const TestSet& test) {
-  return score(clip, zero_shot_matrix(clip, test.split.class_names, templates), test);
+  return score_features(clip, test.features, test.split.test,
+                        zero_shot_matrix(clip, test.split.class_names, templates),
+                        test.split.class_names);
 }
 
 }  // namespace qprompt

@@ -22,10 +22,11 @@ std::string run_key(const Clip& clip, const Split& split, const FitOptions& opti
   digest.update_text(to_hex(clip.fingerprint()));
   FitOptions copy = options;
   for (const Field& field : fit_fields(copy)) {
-    if (field.name == "checkpoint-seconds") continue;
+    if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
     digest.update_text(field.name + "=" + field.print());
   }
-  digest.update_text(cat(options.train.seed, " ", options.shots, " ", half_name(options.half), " ",
+  digest.update_text(cat(static_cast<int>(options.context.kind), " ", options.train.seed, " ",
+                         options.shots, " ", half_name(options.half), " ",
                          static_cast<int>(options.train.quantization), " ",
                          options.features.decode.exif_orientation, " ", runtime_info().threads, " ",
                          options.device, " ", options.dtype));
@@ -35,22 +36,36 @@ std::string run_key(const Clip& clip, const Split& split, const FitOptions& opti
   return digest.hex();
 }
 
-TrainingData training_data(const Clip& clip, const Split& split, const FitOptions& options,
-                           FeatureUse& use, Log& log) {
+TrainingData training_features(const Clip& clip, const Split& split, const FitOptions& options,
+                               FeatureUse& use, Log& log) {
   const double started = now_seconds();
   const FeatureSet set =
       options.views == 0
           ? test_features(clip, split.image_root, split.train, options.features, log)
           : train_features(clip, split, {options.views, options.train.seed}, options.features, log);
-  TrainingData data{set.features, {}};
+  TrainingData data{set.features, {}, nullptr};
   for (int64_t i : set.kept) data.labels.push_back(split.train[static_cast<size_t>(i)].label);
   use = {set.encoded, set.features.size(0) * set.features.size(1), now_seconds() - started};
+  return data;
+}
+
+TrainingData training_pixels(const Clip& clip, const Split& split, const FitOptions& options) {
+  const TrainingPixels pixels(
+      clip, split.image_root, split.train,
+      {options.views, options.train.seed, options.pixel_memory_mb, options.features.decode});
+  TrainingData data;
+  for (const Item& item : split.train) data.labels.push_back(item.label);
+  data.pixels = [pixels](const std::vector<int64_t>& items, int64_t epoch) {
+    return pixels.batch(items, epoch);
+  };
   return data;
 }
 
 TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& options,
                        const PromptLearner& learner) {
   TrainedPrompt prompt;
+  prompt.method = static_cast<PromptMethod>(options.context.kind);
+  prompt.depth = learner.depth();
   prompt.n_ctx = learner.n_ctx();
   prompt.width = clip.config().text_width;
   prompt.position = static_cast<StoredPosition>(options.context.position);
@@ -83,6 +98,9 @@ Fields fit_fields(FitOptions& options) {
   append(all, train_fields(options.train));
   all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
                              options.views, {0, 1000}));
+  all.push_back(number_field("pixel-memory",
+                             "MiB of decoded training images kept by methods of the image tower",
+                             options.pixel_memory_mb, {0, 1'000'000}));
   if (options.train.quantization != Quantization::kNone) {
     append(all, quantizer_fields(options.train.quantizer));
   }
@@ -101,11 +119,20 @@ FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& opt
     recipe.resume = {(fs::path(options.out) / "checkpoint.safetensors").string(), key};
     if (options.keep_finished && finished_run(options.out, key, result)) return result;
   }
-  const auto learner = make_coop(clip, split.class_names, options.context);
+  const auto learner = make_learner(clip, split.class_names, options.context);
   FeatureUse use;
-  const TrainingData data = training_data(clip, split, options, use, log);
-  const TrainResult run = train_prompt(clip, *learner, data, recipe, log);
+  const TrainingData data = learner->prompts_images()
+                                ? training_pixels(clip, split, options)
+                                : training_features(clip, split, options, use, log);
   TrainedPrompt prompt = describe(clip, split, options, *learner);
+  if (options.observe) {
+    recipe.observe = [&](const TrainSnapshot& snapshot) {
+      if (options.train.observe) options.train.observe(snapshot);
+      prompt.tensors = snapshot.tensors;
+      options.observe(snapshot, prompt);
+    };
+  }
+  const TrainResult run = train_prompt(clip, *learner, data, recipe, log);
   prompt.tensors = run.tensors;
   const std::string bytes = encode_prompt(prompt);
   result.file_bytes = static_cast<int64_t>(bytes.size());

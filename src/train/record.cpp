@@ -26,6 +26,8 @@ Json configuration(const FitOptions& options) {
   FitOptions copy = options;
   Json out;
   const char* names[] = {"none", "aware", "post-training"};
+  const char* kinds[] = {"coop", "cocoop", "maple", "ivlp", "vpt", "deep-text"};
+  out["method"] = kinds[static_cast<int>(options.context.kind)];
   out["quantization"] = names[static_cast<int>(options.train.quantization)];
   for (const Field& field : fit_fields(copy)) out[field.name] = field_value(field);
   out["shots"] = options.shots;
@@ -69,10 +71,15 @@ void write_record(const RecordSource& source, const FitResult& result, const Log
   record["data"] = {{"name", source.split.name},
                     {"classes", source.split.class_names.size()},
                     {"train_images", source.split.train.size()}};
-  record["runtime"] = {{"torch", runtime.torch},          {"blas", runtime.blas},
-                       {"allocator", runtime.allocator},  {"threads", runtime.threads},
-                       {"product", Clip::product()},      {"class_chunk", source.run.class_chunk},
-                       {"device", source.options.device}, {"dtype", source.options.dtype}};
+  record["runtime"] = {{"torch", runtime.torch},
+                       {"blas", runtime.blas},
+                       {"allocator", runtime.allocator},
+                       {"threads", runtime.threads},
+                       {"product", Clip::product()},
+                       {"class_chunk", source.run.class_chunk},
+                       {"image_chunk", source.run.image_chunk},
+                       {"device", source.options.device},
+                       {"dtype", source.options.dtype}};
   record["steps"] = source.run.steps;
   record["epochs"] = epochs(source.run);
   record["reclusterings"] = reclusterings(source.run);

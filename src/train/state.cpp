@@ -39,8 +39,8 @@ void save_state(const Resume& resume, const PromptLearner& learner, const TrainS
   for (size_t i = 0; i < specs.size(); ++i) {
     tensors["value." + specs[i].name] = state.values[i];
     tensors["momentum." + specs[i].name] = state.momentum[i];
-    if (!state.quantizers.empty()) {
-      const std::string bytes = state.quantizers[i].save_state();
+    if (state.quantizers[i]) {
+      const std::string bytes = state.quantizers[i]->save_state();
       tensors["quantizer." + specs[i].name] = to_bytes(bytes.data(), bytes.size());
     }
   }
@@ -69,8 +69,8 @@ bool load_state(const Resume& resume, const PromptLearner& learner, TrainState& 
   for (size_t i = 0; i < specs.size(); ++i) {
     state.values[i].copy_(file.at("value." + specs[i].name));
     state.momentum[i].copy_(file.at("momentum." + specs[i].name));
-    if (!state.quantizers.empty()) {
-      state.quantizers[i].load_state(from_bytes(file.at("quantizer." + specs[i].name)));
+    if (state.quantizers[i]) {
+      state.quantizers[i]->load_state(from_bytes(file.at("quantizer." + specs[i].name)));
     }
   }
   const std::string epochs = from_bytes(file.at("epochs"));

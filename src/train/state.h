@@ -13,10 +13,10 @@
 namespace qprompt {
 
 struct TrainState {
-  std::vector<at::Tensor> values;     ///< each float32, a parameter's shape
-  std::vector<at::Tensor> momentum;   ///< likewise; zeros before the first step
-  std::vector<Quantizer> quantizers;  ///< one a parameter, or none
-  std::vector<EpochRecord> epochs;    ///< finished ones
+  std::vector<at::Tensor> values;                    ///< each float32, a parameter's shape
+  std::vector<at::Tensor> momentum;                  ///< likewise; zeros before the first step
+  std::vector<std::optional<Quantizer>> quantizers;  ///< one a parameter; none where it stays plain
+  std::vector<EpochRecord> epochs;                   ///< finished ones
   int64_t steps = 0;
 };
 

@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <filesystem>
+#include <functional>
 
+#include "train/loss.h"
+#include "train/noise.h"
+#include "train/quantized.h"
 #include "train/state.h"
 
 namespace qprompt {
@@ -15,34 +18,48 @@ struct Run {
   const Clip& clip;
   const PromptLearner& learner;
   const TrainOptions& options;
-  at::Tensor features;  // (V, N, E), normalised
+  const TrainingData& data;
+  at::Tensor features;  // (V, N, E), normalised; undefined where pixels are read
   at::Tensor labels;    // (N) int64
-  int64_t class_chunk;  // classes whose activations are kept at a time
+  at::Tensor texts;     // (C, E) where no text is learned, else undefined
+  Chunks chunks;
+  std::vector<bool> chosen;  // tensors that are quantized, and those that noise is added to
 };
 
-int64_t choose_class_chunk(const Clip& clip, const PromptLearner& learner,
-                           const TrainOptions& options) {
-  Rng rng(options.seed);
+at::Tensor prepare_features(const Clip& clip, const TrainingData& data) {
+  check_shape(data.features,
+              {-1, static_cast<int64_t>(data.labels.size()), clip.config().embed_dim},
+              "training features");
+  check_finite(data.features, "training features");
+  return data.features / data.features.norm(2, -1, true).clamp_min(1e-12);
+}
+
+/// Features (C, E) of texts that stay as they are, encoded once; undefined where they are learned.
+at::Tensor fixed_texts(const Clip& clip, const PromptLearner& learner, uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  Rng rng(seed);
   const PackedPrompts prompts = learner.prompts(learner.initial_values(rng));
-  const auto classes = static_cast<int64_t>(prompts.classes.size());
-  if (options.class_chunk > 0) return std::min(options.class_chunk, classes);
-  return clip.class_chunk_within(prompts, options.memory_mb << 20);
+  return prompts.learned.defined() ? at::Tensor() : clip.encode_text(prompts);
 }
 
 Run prepare(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
             const TrainOptions& options) {
-  check_shape(data.features,
-              {-1, static_cast<int64_t>(data.labels.size()), clip.config().embed_dim},
-              "training features");
   if (data.labels.empty()) fail(ErrorKind::kContent, "there are no training images");
-  check_finite(data.features, "training features");
-  const at::Tensor norm = data.features.norm(2, -1, true).clamp_min(1e-12);  // (V, N, 1)
+  const bool pixels = learner.prompts_images();
+  if (pixels && !data.pixels) {
+    fail(ErrorKind::kUsage,
+         "this method learns in the image tower, so it needs the images' pixels and not their "
+         "features");
+  }
   return {clip,
           learner,
           options,
-          data.features / norm,
+          data,
+          pixels ? at::Tensor() : prepare_features(clip, data),
           at::tensor(data.labels, at::kLong),
-          choose_class_chunk(clip, learner, options)};
+          fixed_texts(clip, learner, options.seed),
+          choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20),
+          choose_quantized(learner.parameters(), options.quantized_tensors)};
 }
 
 TrainState initial_state(const Run& run) {
@@ -50,24 +67,27 @@ TrainState initial_state(const Run& run) {
   Rng rng(run.options.seed);
   state.values = run.learner.initial_values(rng);
   for (const at::Tensor& value : state.values) state.momentum.push_back(at::zeros_like(value));
-  if (run.options.quantization == Quantization::kAware) {
-    state.quantizers.assign(state.values.size(), Quantizer(run.options.quantizer));
+  state.quantizers.resize(state.values.size());
+  if (run.options.quantization != Quantization::kAware) return state;
+  for (size_t i = 0; i < run.chosen.size(); ++i) {
+    if (run.chosen[i]) state.quantizers[i].emplace(run.options.quantizer);
   }
   return state;
 }
 
-/// One SGD step on the images `picked` (B) of `view` (N, E); returns the loss before it.
-double step(const Run& run, TrainState& state, const at::Tensor& view, const at::Tensor& picked,
-            double rate) {
-  std::vector<at::Tensor> leaves, used;
+/// One SGD step; returns the loss before it. Quantization is straight-through: the gradient at W_q
+/// is taken as that of W.
+double step(const Run& run, TrainState& state, const Batch& batch, double rate) {
+  std::vector<at::Tensor> leaves;
   for (size_t i = 0; i < state.values.size(); ++i) {
-    leaves.push_back(state.values[i].detach().requires_grad_(true));
-    used.push_back(state.quantizers.empty() ? leaves[i] : state.quantizers[i].step(leaves[i]));
+    const at::Tensor& value = state.values[i];
+    at::Tensor used = state.quantizers[i] ? state.quantizers[i]->step(value) : value;
+    if (run.options.noise > 0 && run.chosen[i]) {
+      used = used + step_noise({run.options.seed, state.steps, i}, used.sizes(), run.options.noise);
+    }
+    leaves.push_back(used.detach().requires_grad_(true));
   }
-  const at::Tensor loss =
-      prompt_loss(run.clip, run.learner.prompts(used), view.index_select(0, picked),
-                  run.labels.index_select(0, picked), run.class_chunk);
-  loss.backward();
+  const double loss = accumulate_gradients(run.clip, run.learner, leaves, batch, run.chunks);
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < leaves.size(); ++i) {
     // SGD with momentum, no dampening; the decay is part of the gradient (torch.optim.SGD).
@@ -76,7 +96,7 @@ double step(const Run& run, TrainState& state, const at::Tensor& view, const at:
     state.values[i].add_(state.momentum[i], -rate);
   }
   ++state.steps;
-  return loss.item<double>();
+  return loss;
 }
 
 /// Order of the images in an epoch: depends on seed and epoch only, so that a resumed run needs no
@@ -86,34 +106,48 @@ std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, int64_t count) {
   return rng.permutation(count);
 }
 
-EpochRecord train_epoch(const Run& run, TrainState& state, int64_t epoch) {
+/// The images `picked` of an epoch.
+Batch take_batch(const Run& run, const std::vector<int64_t>& picked, int64_t epoch) {
+  const at::Tensor index = at::tensor(picked, at::kLong);  // (B)
+  Batch batch{{}, {}, run.labels.index_select(0, index), run.texts};
+  if (run.features.defined()) {
+    batch.features = run.features[epoch % run.features.size(0)].index_select(0, index);
+  } else {
+    batch.pixels = run.data.pixels(picked, epoch);
+  }
+  return batch;
+}
+
+/// `bar` is told of every step: an epoch of a method that learns in the image tower is long.
+EpochRecord train_epoch(const Run& run, TrainState& state, int64_t epoch,
+                        const std::function<void(int64_t step, int64_t steps)>& bar) {
   const int64_t count = run.labels.size(0);
   const int64_t batch = std::min(run.options.batch, count);
-  const at::Tensor order =
-      at::tensor(epoch_order(run.options.seed, epoch, count), at::kLong);  // (N)
-  const at::Tensor view = run.features[epoch % run.features.size(0)];      // (N, E)
+  const auto order = epoch_order(run.options.seed, epoch, count);
   EpochRecord record{learning_rate_at(run.options, epoch), 0};
   const int64_t steps = count / batch;  // a smaller last batch is dropped, as Dassl does
   for (int64_t s = 0; s < steps; ++s) {
-    const double loss =
-        step(run, state, view, order.narrow(0, s * batch, batch), record.learning_rate);
+    const auto first = order.begin() + s * batch;
+    const Batch taken = take_batch(run, {first, first + batch}, epoch);
+    const double loss = step(run, state, taken, record.learning_rate);
     if (!std::isfinite(loss)) {
       fail(ErrorKind::kContent, "the loss is ", loss, " at step ", s + 1, " of epoch ", epoch + 1,
            "; a smaller --lr may help");
     }
     record.loss += loss / static_cast<double>(steps);
+    bar(s + 1, steps);
   }
   return record;
 }
 
-StoredTensor stored(const ParameterSpec& spec, const at::Tensor& value, Quantizer* quantizer,
-                    const TrainOptions& options) {
+StoredTensor stored(const ParameterSpec& spec, const at::Tensor& value, bool in_codes,
+                    std::optional<Quantizer>& quantizer, const TrainOptions& options) {
   StoredTensor out;
   out.name = spec.name;
   out.shape = spec.shape;
   const at::Tensor flat = value.contiguous().view(-1);  // (N)
   const std::span<const float> values(flat.data_ptr<float>(), static_cast<size_t>(flat.numel()));
-  if (options.quantization == Quantization::kNone) {
+  if (!in_codes) {
     out.bits = options.plain_bits;
     out.plain.assign(values.begin(), values.end());
     if (out.bits == 16) {
@@ -122,40 +156,56 @@ StoredTensor stored(const ParameterSpec& spec, const at::Tensor& value, Quantize
     return out;
   }
   out.bits = options.quantizer.bits;
-  out.quantized =
-      quantizer != nullptr ? quantizer->store(value) : quantize_once(values, options.quantizer);
+  out.quantized = quantizer ? quantizer->store(value) : quantize_once(values, options.quantizer);
   return out;
+}
+
+/// The tensors as they would be written now; `quantizers` may fit their first centres.
+std::vector<StoredTensor> store_all(const Run& run, const std::vector<at::Tensor>& values,
+                                    std::vector<std::optional<Quantizer>>& quantizers) {
+  const auto specs = run.learner.parameters();
+  const bool codes = run.options.quantization != Quantization::kNone;
+  std::vector<StoredTensor> tensors;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    tensors.push_back(
+        stored(specs[i], values[i], codes && run.chosen[i], quantizers[i], run.options));
+  }
+  return tensors;
 }
 
 TrainResult finish(const Run& run, TrainState& state) {
   TrainResult result;
-  const auto specs = run.learner.parameters();
-  for (size_t i = 0; i < specs.size(); ++i) {
-    Quantizer* quantizer = state.quantizers.empty() ? nullptr : &state.quantizers[i];
-    result.tensors.push_back(stored(specs[i], state.values[i], quantizer, run.options));
-    if (quantizer != nullptr) result.reclusterings.push_back({specs[i].name, quantizer->events()});
+  result.tensors = store_all(run, state.values, state.quantizers);
+  for (size_t i = 0; i < state.quantizers.size(); ++i) {
+    if (!state.quantizers[i]) continue;
+    result.reclusterings.push_back({result.tensors[i].name, state.quantizers[i]->events()});
   }
   result.epochs = state.epochs;
   result.steps = state.steps;
-  result.class_chunk = run.class_chunk;
+  result.class_chunk = run.chunks.classes;
+  result.image_chunk = run.chunks.images;
   return result;
 }
 
-}  // namespace
-
-at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
-                       const at::Tensor& labels, int64_t class_chunk) {
-  const at::Tensor text = clip.encode_text(prompts, class_chunk);          // (C, E)
-  const at::Tensor unit = text / text.norm(2, -1, true).clamp_min(1e-12);  // (C, E)
-  const at::Tensor logits =
-      clip.logit_scale() * at::mm(image.to(unit.device()), unit.t());  // (B, C)
-  return at::cross_entropy_loss(logits, labels.to(unit.device()));
+/// Tells the observer how the run stands, from copies: `store` may fit a quantizer's first centres.
+void show(const Run& run, const TrainState& state) {
+  if (!run.options.observe) return;
+  auto quantizers = state.quantizers;
+  TrainSnapshot snapshot{static_cast<int64_t>(state.epochs.size()), {}, {}};
+  snapshot.tensors = store_all(run, state.values, quantizers);
+  for (const at::Tensor& value : state.values) snapshot.values.push_back(value.clone());
+  run.options.observe(snapshot);
 }
+
+}  // namespace
 
 TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
                          const TrainOptions& options, Log& log) {
   if (options.plain_bits != 16 && options.plain_bits != 32) {
     fail(ErrorKind::kUsage, "plain-bits is ", options.plain_bits, "; give 16 or 32");
+  }
+  if (!std::isfinite(options.noise) || options.noise < 0) {
+    fail(ErrorKind::kUsage, "noise is ", options.noise, "; give a deviation of 0 or more");
   }
   const double started = now_seconds();
   const Run run = prepare(clip, learner, data, options);
@@ -166,9 +216,13 @@ TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const T
   }
   const auto resumed = static_cast<int64_t>(state.epochs.size());
   double saved = now_seconds();
+  show(run, state);
   for (int64_t epoch = resumed; epoch < options.epochs; ++epoch) {
-    state.epochs.push_back(train_epoch(run, state, epoch));
-    log.progress("training", epoch + 1, options.epochs);
+    const auto bar = [&](int64_t done, int64_t steps) {
+      log.progress("training", epoch * steps + done, options.epochs * steps);
+    };
+    state.epochs.push_back(train_epoch(run, state, epoch, bar));
+    show(run, state);
     if (!options.resume.path.empty() && now_seconds() - saved >= options.checkpoint_seconds) {
       save_state(options.resume, learner, state);
       saved = now_seconds();

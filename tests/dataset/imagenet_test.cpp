@@ -8,21 +8,9 @@ namespace {
 using namespace testing;
 using Paths = std::vector<std::string>;
 
-const std::string kNames =
-    "n01440764 tench\nn01443537 goldfish\nn01484850 great white shark\nn03773504 missile\n";
-const Paths kIds = {"n01440764", "n01443537", "n01484850", "n03773504"};
-
 class ImageNet : public ::testing::Test {
  protected:
-  void SetUp() override {
-    write_all(folder_ / "imagenet/classnames.txt", kNames);
-    for (const auto& id : kIds) {
-      for (const char* name : {"c", "a", "b"}) {
-        write_all(folder_ / ("imagenet/images/train/" + id + "/" + name + ".JPEG"), "");
-      }
-      write_all(folder_ / ("imagenet/images/val/" + id + "/v.JPEG"), "");
-    }
-  }
+  void SetUp() override { Miniatures(folder_).write("imagenet"); }
   Split load(const std::string& name) { return load_split({folder_.path(), name}, log_); }
 
   TempFolder folder_;
@@ -107,10 +95,7 @@ TEST_F(ImageNet, ItsDrawSaysThatItIsNotCoOps) {
 
 TEST_F(ImageNet, V2IsNumberedByTheLinesOfTheNames) {
   const std::string set = "imagenetv2/imagenetv2-matched-frequency-format-val/";
-  for (int label = 0; label < 4; ++label) {
-    write_all(folder_ / cat(set, label, "/x.jpeg"), "");
-    write_all(folder_ / cat(set, label, "/w.jpeg"), "");
-  }
+  Miniatures(folder_).write("imagenetv2");
   const Split split = load("imagenetv2");
   EXPECT_EQ(split.name, "ImageNetV2");
   EXPECT_TRUE(split.test_only);
@@ -124,8 +109,7 @@ TEST_F(ImageNet, V2IsNumberedByTheLinesOfTheNames) {
 }
 
 TEST_F(ImageNet, SketchHasAllClasses) {
-  for (const auto& id : kIds) write_all(folder_ / ("imagenet-sketch/images/" + id + "/s.JPEG"), "");
-  write_all(folder_ / "imagenet-sketch/classnames.txt", kNames);
+  Miniatures(folder_).write("imagenet_sketch");
   const Split split = load("imagenet_sketch");
   EXPECT_TRUE(log_.warnings().empty()) << warnings_of(log_);
   EXPECT_EQ(split.class_names.size(), 4u);
@@ -136,23 +120,23 @@ TEST_F(ImageNet, SketchHasAllClasses) {
 }
 
 TEST_F(ImageNet, AAndRKeepTheClassesThatAreThere) {
-  const std::vector<std::pair<std::string, std::string>> sets = {
-      {"imagenet_a", "imagenet-adversarial/imagenet-a/"},
-      {"ImageNetR", "imagenet-rendition/imagenet-r/"}};
-  for (const auto& [name, images] : sets) {
-    for (const char* id : {"n03773504", "n01443537"}) {
-      write_all(folder_ / (images + id + "/x.jpg"), "");
-    }
-    write_all(folder_ / (images + "README.txt"), "");
+  struct Variant {
+    std::string config, name, images, image;
+  };
+  const std::vector<Variant> sets = {
+      {"imagenet_a", "imagenet_a", "imagenet-adversarial/imagenet-a/", "/x.jpg"},
+      {"imagenet_r", "ImageNetR", "imagenet-rendition/imagenet-r/", "/x.png"}};
+  for (const auto& [config, name, images, image] : sets) {
+    Miniatures(folder_).write(config);
     const Split split = load(name);
     EXPECT_EQ(split.class_names, (Paths{"goldfish", "missile"})) << name;
-    EXPECT_EQ(paths(split.test), (Paths{"n01443537/x.jpg", "n03773504/x.jpg"}));
+    EXPECT_EQ(paths(split.test), (Paths{"n01443537" + image, "n03773504" + image}));
     EXPECT_EQ(labels(split.test), (std::vector<int64_t>{0, 1}));
     EXPECT_EQ(select_half(split, Half::kNew).class_names, (Paths{"missile"}));
     expect_error(ErrorKind::kUsage, {"test images only", "imagenet"},
                  [&] { draw_few_shot(split, 1, 1, log_); });
     write_all(folder_ / (images + "n99999999/x.jpg"), "");
-    expect_error(ErrorKind::kContent, {"n99999999", "not in"}, [&] { load(name); });
+    expect_error(ErrorKind::kContent, {"n99999999", "not in"}, [&, n = name] { load(n); });
   }
 }
 

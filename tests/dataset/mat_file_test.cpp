@@ -2,7 +2,6 @@
 
 #include <random>
 
-#include "dataset/mat_writer.h"
 #include "dataset/test_splits.h"
 
 namespace qprompt {

@@ -10,15 +10,19 @@
 #include <vector>
 
 #include "qprompt/dataset.h"
-#include "support/run.h"
+#include "support/mat_writer.h"
+#include "support/miniatures.h"
 
 namespace qprompt::testing {
 
 using nlohmann::json;
+using testing_support::make_images;
+using testing_support::Miniatures;
 using testing_support::read_all;
 using testing_support::TempFolder;
 using testing_support::write_all;
 namespace fs = std::filesystem;
+namespace mat = testing_support::mat;
 
 inline const std::string kShared = QPROMPT_SOURCE_DIR "/../shared/data";
 
@@ -79,18 +83,6 @@ inline json small_split(const std::vector<std::string>& classes, int n_train, in
 inline void touch_images(const json& split, const std::string& image_root) {
   for (const auto& list : split) {
     for (const auto& entry : list) write_all(image_root + "/" + entry[0].get<std::string>(), "");
-  }
-}
-
-/// Folders below a root with that many empty images each: {"cat/", 3} makes cat/00.jpg …
-/// cat/02.jpg.
-inline void make_images(const TempFolder& root,
-                        const std::vector<std::pair<std::string, int>>& folders) {
-  for (const auto& [folder, n] : folders) {
-    fs::create_directories(root / folder);
-    for (int i = 0; i < n; ++i) {
-      write_all(root / (folder + "/" + (i < 10 ? "0" : "") + std::to_string(i) + ".jpg"), "");
-    }
   }
 }
 

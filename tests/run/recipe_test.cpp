@@ -134,7 +134,9 @@ TEST_F(RecipeTest, PublishedNumbersAgreeWithTheirAverages) {
       int64_t sets = 0;
       for (const auto& [set, v] : numbers.values) {
         ASSERT_EQ(v.size(), sum.size()) << method << ' ' << set;
-        if (v.size() == 3) EXPECT_NEAR(harmonic_mean(v[0], v[1]), v[2], 0.0151) << method << set;
+        if (v.size() == 3) {
+          EXPECT_NEAR(harmonic_mean(v[0], v[1]), v[2], 0.0151) << method << set;
+        }
         if (set == "average" || (name != "base_to_new" && set == "imagenet")) continue;
         ++sets;
         for (size_t c = 0; c < v.size(); ++c) sum[c] += v[c];

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace qprompt::testing::mat {
+namespace qprompt::testing_support::mat {
 
 inline std::string number(uint32_t value) {
   std::string out(4, '\0');
@@ -83,4 +83,4 @@ inline std::string file(const std::string& variables) {
   return header + std::string("\0\1IM", 4) + variables;
 }
 
-}  // namespace qprompt::testing::mat
+}  // namespace qprompt::testing_support::mat

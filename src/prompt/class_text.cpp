@@ -1,0 +1,107 @@
+#include "prompt/class_text.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <functional>
+
+namespace qprompt::prompt {
+namespace {
+
+constexpr double kInitialDeviation = 0.02;
+
+std::string spoken(std::string name) {
+  for (char& c : name) {
+    if (c == '_') c = ' ';
+  }
+  return name;
+}
+
+void append_tokens(std::vector<PackedRow>& rows, const std::vector<int64_t>& ids, size_t begin,
+                   size_t end) {
+  for (size_t i = begin; i < end; ++i) rows.push_back({.token = ids[i]});
+}
+
+void append_learned(std::vector<PackedRow>& rows, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; ++i) rows.push_back({.learned = i});
+}
+
+at::Tensor drawn(const std::vector<int64_t>& shape, const std::function<double()>& draw) {
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  float* values = tensor.data_ptr<float>();
+  for (int64_t i = 0; i < tensor.numel(); ++i) values[i] = static_cast<float>(draw());
+  return tensor;
+}
+
+}  // namespace
+
+// The suffix is the tokens of "<name>." and is cut where CoOp cuts it.
+std::vector<PackedRow> class_rows(const Clip& clip, const std::string& raw_name,
+                                  const TextLayout& layout) {
+  const std::string name = spoken(raw_name);
+  const Tokenizer& tokenizer = clip.tokenizer();
+  const std::vector<int64_t> suffix = tokenizer.encode(name + ".");
+  // A name that ends in punctuation fuses with the full stop, as it does in CoOp.
+  const size_t name_end = std::min(tokenizer.encode(name).size(), suffix.size());
+  const int64_t first = layout.first, last = first + layout.n_ctx;
+  std::vector<PackedRow> rows{{.token = tokenizer.start_token()}};
+  switch (layout.position) {
+    case ClassPosition::kEnd:
+      append_learned(rows, first, last);
+      append_tokens(rows, layout.words, 0, layout.words.size());
+      append_tokens(rows, suffix, 0, suffix.size());
+      break;
+    case ClassPosition::kMiddle:
+      append_learned(rows, first, first + layout.n_ctx / 2);
+      append_tokens(rows, suffix, 0, name_end);
+      append_learned(rows, first + layout.n_ctx / 2, last);
+      append_tokens(rows, suffix, name_end, suffix.size());
+      break;
+    case ClassPosition::kFront:
+      append_tokens(rows, suffix, 0, name_end);
+      append_learned(rows, first, last);
+      append_tokens(rows, suffix, name_end, suffix.size());
+      break;
+  }
+  rows.push_back({.token = tokenizer.end_token()});
+  const auto length = static_cast<int64_t>(rows.size());
+  if (length > clip.config().context_length) {
+    fail(ErrorKind::kContent, "class '", raw_name, "' with ", layout.n_ctx, " context rows is ",
+         length, " tokens long; this model reads at most ", clip.config().context_length,
+         ": shorten the name or the context");
+  }
+  return rows;
+}
+
+PackedPrompts pack_classes(const Clip& clip, const std::vector<std::string>& names,
+                           const TextLayout& layout) {
+  if (names.empty()) fail(ErrorKind::kContent, "a prompt needs at least one class name");
+  std::vector<std::vector<PackedRow>> texts;
+  texts.reserve(names.size());
+  for (const std::string& name : names) texts.push_back(class_rows(clip, name, layout));
+  return pack_prompts(texts);
+}
+
+at::Tensor random_rows(const std::vector<int64_t>& shape, Rng& rng) {
+  return drawn(shape, [&rng] { return kInitialDeviation * rng.normal(); });
+}
+
+at::Tensor random_linear(const std::vector<int64_t>& shape, int64_t fan_in, Rng& rng) {
+  const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+  return drawn(shape, [&rng, bound] { return bound * (2 * rng.uniform() - 1); });
+}
+
+void check_values(const std::vector<at::Tensor>& values, const std::vector<ParameterSpec>& specs) {
+  if (values.size() != specs.size()) {
+    fail(ErrorKind::kContent, "this prompt has ", specs.size(), " tensors, '", specs.front().name,
+         "' the first of them; got ", values.size());
+  }
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (values[i].sizes() != at::IntArrayRef(specs[i].shape)) {
+      fail(ErrorKind::kContent, "prompt tensor '", specs[i].name, "': shape ",
+           at::IntArrayRef(specs[i].shape), " expected, came ", values[i].sizes());
+    }
+  }
+}
+
+}  // namespace qprompt::prompt

@@ -1,0 +1,38 @@
+// What all learners share: class names as rows, words as starts, random starts. Private to the
+// room.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "qprompt/prompt.h"
+
+namespace qprompt::prompt {
+
+/// Where the learned rows of one text stand, and the fixed words between them and the class name.
+struct TextLayout {
+  int64_t first = 0, n_ctx = 0;  ///< learned rows [first, first + n_ctx)
+  std::vector<int64_t> words;    ///< tokens behind them; only with the class at the end
+  ClassPosition position = ClassPosition::kEnd;
+};
+
+/// SOT, learned rows, words, class name, ".", EOT, or as the position says. Underscores of the name
+/// become spaces. Throws kContent, naming the class, when the text is too long for the model.
+std::vector<PackedRow> class_rows(const Clip& clip, const std::string& name,
+                                  const TextLayout& layout);
+
+/// The texts of all classes with one layout.
+PackedPrompts pack_classes(const Clip& clip, const std::vector<std::string>& names,
+                           const TextLayout& layout);
+
+/// N(0, 0.02²), the start of learned rows without words.
+at::Tensor random_rows(const std::vector<int64_t>& shape, Rng& rng);
+/// Uniform in ±1/√fan_in, the start of a linear layer's weight and bias (torch.nn.Linear).
+at::Tensor random_linear(const std::vector<int64_t>& shape, int64_t fan_in, Rng& rng);
+
+/// Throws kContent unless `values` are tensors of these names and shapes.
+void check_values(const std::vector<at::Tensor>& values, const std::vector<ParameterSpec>& specs);
+
+}  // namespace qprompt::prompt
