@@ -1,5 +1,6 @@
-// Bytes that begin like a zip archive are read as one; all others are read as the pickle inside
-// one, which checksums would keep a fuzzer from reaching. Either all tensors lie inside their
+// Bytes that begin like a zip archive are read as one, and those that begin with 'L' as what
+// follows the head of a torch file from before 1.6; all others are read as the pickle inside an
+// archive, which checksums would keep a fuzzer from reaching. Either all tensors lie inside their
 // storages or an Error of kind kContent is thrown.
 
 // First, because clang takes LibTorch 1.13's headers as C++20 only when this class is complete.
@@ -13,13 +14,26 @@
 
 #include "qprompt/base.h"
 #include "weights/archive.h"
+#include "weights/legacy_archive.h"
 
 namespace {
+
+/// With the three pickles that a fuzzer cannot guess set before `text`.
+qprompt::PickleTree parse_legacy(std::string_view text) {
+  using namespace std::string_literals;
+  static const std::string kHead =
+      "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."s
+      "\x80\x02}X\x0d\0\0\0little_endian\x88s."s;
+  const qprompt::ByteRange file = qprompt::own_bytes("fuzz", kHead + std::string(text));
+  if (!qprompt::looks_like_legacy_archive(file)) std::abort();
+  return qprompt::parse_legacy_archive(file);
+}
 
 qprompt::PickleTree parse(const uint8_t* data, size_t size) {
   using namespace qprompt;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (text.substr(0, 2) == "PK") return parse_archive(own_bytes("fuzz", std::string(text)));
+  if (text.substr(0, 1) == "L") return parse_legacy(text.substr(1));
   PickleLimits limits;
   limits.max_values = 1 << 16;
   return parse_pickle(

@@ -26,11 +26,12 @@ struct WeightStore {
   const at::Tensor& at(const std::string& name) const;
 };
 
-/// Reads a `.safetensors` file or a torch zip archive (TorchScript or pickled checkpoint); which
-/// one is told from its first bytes. Archives saved from a GPU come back on the CPU. Nested
-/// dictionaries and modules give dotted names ("state_dict.ctx", "visual.conv1.weight"); integers
-/// become 0-d int64 tensors; booleans, floats, text, lists and the inside of other classes are left
-/// out. Throws kPath (missing, unreadable) or kContent (damaged, hostile, unsupported; says where).
+/// Reads a `.safetensors` file or what torch saved: a zip archive (TorchScript or pickled
+/// checkpoint), or the stream of pickles from before 1.6; which one is told from its first bytes.
+/// Archives saved from a GPU come back on the CPU. Nested dictionaries and modules give dotted
+/// names ("state_dict.ctx", "visual.conv1.weight"); integers become 0-d int64 tensors; booleans,
+/// floats, text, lists and the inside of other classes are left out. Throws kPath (missing,
+/// unreadable) or kContent (damaged, hostile, unsupported; says where).
 WeightStore read_weights(const std::string& path);
 
 /// The same for a safetensors file only; every offset and size is checked before use.

@@ -69,6 +69,7 @@ void add_zero_shot(CLI::App& app, Session& session);
 void add_base_to_new(CLI::App& app, Session& session);
 void add_demo(CLI::App& app, Session& session);
 void add_classify(CLI::App& app, Session& session);
+void add_import(CLI::App& app, Session& session);
 void add_quantize(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_encode(CLI::App& app, Session& session);

@@ -37,6 +37,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_report(app, session);
   add_zero_shot(app, session);
   add_classify(app, session);
+  add_import(app, session);
   add_quantize(app, session);
   add_inspect(app, session);
   add_encode(app, session);

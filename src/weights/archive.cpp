@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <set>
+
 #include "qprompt/base.h"
 #include "weights/zip.h"
 
@@ -148,6 +150,28 @@ class Flattener {
   size_t visits_ = 0, name_bytes_ = 0;
 };
 
+/// A pickle that would run commands is no checkpoint but an attack on whoever loads it in Python.
+/// Here nothing runs, and other unknown classes are only names; the user should know all the same.
+void refuse_commands(const PickleTree& tree, const std::string& source) {
+  static const std::set<std::string_view> kModules = {
+      "os",    "posix", "nt",     "subprocess", "sys",     "shutil", "socket",  "pty",
+      "runpy", "code",  "ctypes", "importlib",  "marshal", "pickle", "_pickle", "webbrowser"};
+  static const std::set<std::string_view> kFunctions = {"exec", "eval",       "compile",
+                                                        "open", "__import__", "execfile"};
+  for (const PickleValue& value : tree.values) {
+    if (!value.is(PickleValue::Kind::kGlobal)) continue;
+    const std::string_view name = value.text, module = name.substr(0, name.rfind('.'));
+    const bool builtin = module == "builtins" || module == "__builtin__";
+    if (kModules.count(module.substr(0, module.find('.'))) == 0 &&
+        !(builtin && kFunctions.count(name.substr(module.size() + 1)) != 0)) {
+      continue;
+    }
+    fail(ErrorKind::kContent, "'", source, "' names ", in_quotes(name),
+         ", which no checkpoint needs and which Python would call; nothing was run here, but do "
+         "not load this file anywhere, and get it again from whom you trust");
+  }
+}
+
 }  // namespace
 
 PickleTree parse_archive(const ByteRange& file) {
@@ -165,6 +189,7 @@ PickleTree parse_archive(const ByteRange& file) {
 }
 
 WeightStore flatten_pickle(const PickleTree& tree, const std::string& source) {
+  refuse_commands(tree, source);
   return Flattener(source).run(*tree.root);
 }
 

@@ -70,6 +70,7 @@ class PickleMachine {
   std::vector<int64_t> integers(const Value& tuple, const char* what);
   void build(Value* target, Value* state);
   Value* persistent(const Value& id);
+  at::Tensor part_of(const at::Tensor& storage, const Value& part);
 
   template <class... Args>
   [[noreturn]] void fault(const Args&... what) const {

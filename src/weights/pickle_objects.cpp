@@ -211,14 +211,20 @@ PickleValue* PickleMachine::rebuild_tensor(const Items& args) {
     fault("a tensor of sizes ", at::IntArrayRef(sizes), ", strides ", at::IntArrayRef(strides),
           " and offset ", offset, " does not fit its storage of ", storage.numel(), " values");
   }
-  value->tensor = at::as_strided(storage, sizes, strides, offset);
+  // A storage may be a part of another one; as_strided counts from the whole one's beginning.
+  value->tensor = at::as_strided(storage, sizes, strides, storage.storage_offset() + offset);
   return value;
 }
 
 PickleValue* PickleMachine::persistent(const Value& id) {
   if (!load_) fault("it names data outside itself, which is not expected here");
-  // ("storage", type, key, where it was, number of values)
+  // ("storage", type, key, where it was, number of values); before torch 1.6 a part of another
+  // storage says so behind that.
   const Items& parts = id.items;
+  if (id.is(Kind::kTuple) && parts.size() == 4 && parts[0]->is(Kind::kString) &&
+      parts[0]->text == "module" && parts[1]->is(Kind::kGlobal)) {
+    return parts[1];  // a class, with its source code, which is of no use here
+  }
   if (!id.is(Kind::kTuple) || parts.size() < 5 || !parts[0]->is(Kind::kString) ||
       parts[0]->text != "storage" || !parts[1]->is(Kind::kGlobal) || !parts[2]->is(Kind::kString) ||
       !parts[4]->is(Kind::kInt) || parts[4]->integer < 0) {
@@ -234,7 +240,24 @@ PickleValue* PickleMachine::persistent(const Value& id) {
   }
   Value* value = make(Kind::kStorage);
   value->tensor = load_({parts[2]->text, known->dtype, parts[4]->integer});
+  if (parts.size() > 5 && !parts[5]->is(Kind::kNone)) {
+    value->tensor = part_of(value->tensor, *parts[5]);
+  }
   return value;
+}
+
+at::Tensor PickleMachine::part_of(const at::Tensor& storage, const Value& part) {
+  const Items& items = part.items;  // key of the part, offset, number of values
+  if (!part.is(Kind::kTuple) || items.size() != 3 || !items[1]->is(Kind::kInt) ||
+      !items[2]->is(Kind::kInt)) {
+    fault("a part of a storage is not made of key, offset and size");
+  }
+  const int64_t offset = items[1]->integer, size = items[2]->integer;
+  if (offset < 0 || size < 0 || offset > storage.numel() || size > storage.numel() - offset) {
+    fault("a part of ", size, " values from ", offset, " on does not fit its storage of ",
+          storage.numel(), " values");
+  }
+  return storage.narrow(0, offset, size);  // (size)
 }
 
 }  // namespace qprompt

@@ -2,6 +2,7 @@
 
 #include "qprompt/base.h"
 #include "weights/archive.h"
+#include "weights/legacy_archive.h"
 #include "weights/pickle.h"
 #include "weights/safetensors.h"
 
@@ -48,9 +49,11 @@ WeightStore read_weights(const std::string& path) {
   if (file.size == 0) fail(ErrorKind::kContent, "'", path, "' is empty; get or write it again");
   if (looks_like_safetensors(file)) return parse_safetensors(file);
   if (begins_with(file, "PK")) return flatten_pickle(parse_archive(file), path);
+  if (looks_like_legacy_archive(file)) return flatten_pickle(parse_legacy_archive(file), path);
   if (looks_like_pickle(file)) {
     fail(ErrorKind::kContent, "'", path,
-         "' is a bare pickle, as saved by torch < 1.6; save it again with a newer torch");
+         "' is a pickle that torch did not write (its magic number is missing); save the tensors "
+         "with torch.save");
   }
   if (begins_with(file, "version https://git-lfs")) {
     fail(ErrorKind::kContent, "'", path,

@@ -18,7 +18,7 @@ TEST(UsageTest, HelpNamesEveryCommandAndDefaultsComeFromTheFields) {
   const RunResult r = run({"--help"});
   EXPECT_EQ(r.code, 0);
   for (const char* command : {"demo", "train", "eval", "base-to-new", "zero-shot", "classify",
-                              "quantize", "inspect", "encode", "tokenize", "data"}) {
+                              "import", "quantize", "inspect", "encode", "tokenize", "data"}) {
     EXPECT_NE(r.out.find(command), std::string::npos) << command;
   }
   const RunResult train = run({"train", "--help"});

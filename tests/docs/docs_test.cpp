@@ -27,9 +27,10 @@ std::set<std::string> options_in(const std::string& text) {
 std::set<std::string> real_options() {
   std::set<std::string> all = options_in(run({"--help"}).out);
   const std::vector<std::vector<std::string>> commands{
-      {"demo"},     {"train"},        {"eval"},          {"zero-shot"},       {"base-to-new"},
-      {"classify"}, {"quantize"},     {"inspect"},       {"encode", "image"}, {"encode", "text"},
-      {"tokenize"}, {"data", "list"}, {"data", "check"}, {"data", "sample"},  {"run"},
+      {"demo"},         {"train"},           {"eval"},           {"zero-shot"},
+      {"base-to-new"},  {"classify"},        {"import"},         {"quantize"},
+      {"inspect"},      {"encode", "image"}, {"encode", "text"}, {"tokenize"},
+      {"data", "list"}, {"data", "check"},   {"data", "sample"}, {"run"},
       {"report"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--help");

@@ -25,7 +25,8 @@ TEST(ReadWeightsTest, TellsWhatAFileIsByItsFirstBytes) {
   EXPECT_TRUE(says(refusal(f.write("empty", "")), "is empty"));
   EXPECT_TRUE(says(refusal(f.write("text", "hello, world")), "neither a safetensors file"));
   EXPECT_TRUE(says(refusal(f.write("legacy", "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9 j\xa8P\x19.")),
-                   "saved by torch < 1.6; save it again with a newer torch"));
+                   "its protocol number, from byte 15", "ends before"));
+  EXPECT_TRUE(says(refusal(f.write("pickle", "\x80\x02]N.")), "torch did not write"));
   EXPECT_TRUE(says(refusal(f.write("lfs", "version https://git-lfs.github.com/spec/v1\noid")),
                    "git lfs pull"));
   EXPECT_TRUE(says(refusal(f.write("zip", testing::zip({}))), "data.pkl"));

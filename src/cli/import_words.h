@@ -1,0 +1,25 @@
+// The words that an imported prompt started from, and whether a checkpoint bears them out.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/trainer_checkpoint.h"
+#include "cli/trainer_log.h"
+#include "qprompt/clip.h"
+
+namespace qprompt::cli {
+
+struct ImportedWords {
+  std::string text;  ///< empty: a random start, or not known
+  std::string from;
+};
+
+/// The words of `given` (the option), else of the log, else of the checkpoint: a deep method's
+/// `token_suffix` begins with the words that are frozen, and "a photo of a" is recognised there.
+/// Warns when the embeddings in the checkpoint are not this model's. Throws kUsage when the words
+/// matter and nothing says them, and when their number contradicts the context.
+ImportedWords find_words(const Clip& clip, const TrainerCheckpoint& checkpoint,
+                         const TrainerLog& run, const std::optional<std::string>& given, Log& log);
+
+}  // namespace qprompt::cli
