@@ -170,31 +170,107 @@ TEST(RealImportTest, TheSampleOfCoOpsTrainerComesOver) {
   EXPECT_TRUE(stored.equal(ctx.to(at::kFloat)));
 }
 
-TEST(RealImportTest, AnImportedContextHasTheOraclesTextFeatures) {
-  const WeightStore oracle = read_safetensors(tiny_oracle() + "/oracle.safetensors");
-  const Json names = Json::parse(slurp(tiny_oracle() + "/oracle.json"))["class_names"];
-  TempFolder folder;
-  std::string labels;
-  for (const auto& name : names) labels += name.get<std::string>() + "\n";
-  testing_support::write_all(folder / "labels.txt", labels);
-  for (const std::string position : {"end", "middle", "front"}) {
-    const at::Tensor ctx = oracle.at("coop_" + position + ".ctx").contiguous();  // (M, D)
-    Entry entry{"ctx", {}, {}, false};
-    for (const int64_t size : ctx.sizes()) entry.sizes.push_back(int32_t(size));
-    entry.values.assign(ctx.data_ptr<float>(), ctx.data_ptr<float>() + ctx.numel());
-    const Importer import({entry});
-    import.facts({"--words", "", "--class-position", position, "--plain-bits", "32"});
-    std::vector<std::string> arguments = {"encode",   "text",
-                                          "--prompt", import.out(),
-                                          "--labels", folder / "labels.txt",
-                                          "--out",    folder / "f.safetensors"};
+/// A trainer's tensor with the oracle's values, in single precision.
+Entry oracle_entry(const WeightStore& oracle, const std::string& from, const std::string& name) {
+  const at::Tensor values = oracle.at(from).contiguous();
+  Entry entry{name, {}, {}, false};
+  for (const int64_t size : values.sizes()) entry.sizes.push_back(int32_t(size));
+  entry.values.assign(values.data_ptr<float>(), values.data_ptr<float>() + values.numel());
+  return entry;
+}
+
+/// The tiny oracle's classes and pictures, and what an imported prompt makes of them.
+class Oracle {
+ public:
+  Oracle() {
+    const Json json = Json::parse(slurp(tiny_oracle() + "/oracle.json"));
+    std::string labels;
+    for (const auto& name : json["class_names"]) {
+      names_.push_back(name);
+      labels += names_.back() + "\n";
+    }
+    for (const auto& image : json["images"]) {
+      images_.push_back(tiny_oracle() + "/images/" + image.get<std::string>());
+    }
+    testing_support::write_all(folder_ / "labels.txt", labels);
+  }
+
+  /// (C, E)
+  at::Tensor text_features(const Importer& import) const {
+    const std::string out = folder_ / "f.safetensors";
+    run({"encode", "text", "--prompt", import.out(), "--out", out});
+    return read_safetensors(out).at("features");
+  }
+  /// (B, C)
+  at::Tensor probabilities(const Importer& import) const {
+    std::vector<std::string> arguments = {"classify", "--prompt", import.out(),
+                                          "--json",   "--top",    std::to_string(names_.size())};
+    arguments.insert(arguments.end(), images_.begin(), images_.end());
+    std::istringstream lines(run(arguments));
+    at::Tensor out = at::zeros({int64_t(images_.size()), int64_t(names_.size())});
+    for (int64_t b = 0; b < out.size(0); ++b) {
+      std::string line;
+      std::getline(lines, line);
+      const Json answers = Json::parse(line)["predictions"];
+      for (const Json& answer : answers) {
+        out[b][answer["label"].get<int64_t>()] = answer["probability"].get<double>();
+      }
+    }
+    return out;
+  }
+
+ private:
+  std::string run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--labels", folder_ / "labels.txt"});
     for (const std::string& word : Importer::tiny()) arguments.push_back(word);
     const RunResult r = testing_support::run(arguments);
-    ASSERT_EQ(r.code, 0) << r.err;
-    const at::Tensor found = read_safetensors(folder / "f.safetensors").at("features");  // (C, E)
-    const at::Tensor expected = oracle.at("coop_" + position + ".text_features");
-    EXPECT_LT((found - expected).norm().item<double>(), 1e-4 * expected.norm().item<double>());
+    EXPECT_EQ(r.code, 0) << r.err;
+    return r.out;
   }
+
+  TempFolder folder_;
+  std::vector<std::string> names_, images_;
+};
+
+void expect_near(const at::Tensor& found, const at::Tensor& expected, double relative) {
+  ASSERT_EQ(found.sizes(), expected.sizes());
+  EXPECT_LT((found - expected).norm().item<double>(), relative * expected.norm().item<double>());
+}
+
+TEST(RealImportTest, AnImportedContextHasTheOraclesTextFeatures) {
+  const WeightStore store = read_safetensors(tiny_oracle() + "/oracle.safetensors");
+  const Oracle oracle;
+  for (const std::string position : {"end", "middle", "front"}) {
+    const std::string name = "coop_" + position;
+    const Importer import({oracle_entry(store, name + ".ctx", "ctx")});
+    import.facts({"--words", "", "--class-position", position, "--plain-bits", "32"});
+    expect_near(oracle.text_features(import), store.at(name + ".text_features"), 1e-4);
+  }
+}
+
+TEST(RealImportTest, AnImportedMaPLeScoresAsTheOraclesDoes) {
+  const WeightStore store = read_safetensors(tiny_oracle() + "/oracle_maple.safetensors");
+  std::vector<Entry> entries;
+  for (const auto& [name, tensor] : store.tensors) {
+    if (name.rfind("param.", 0) == 0) entries.push_back(oracle_entry(store, name, name.substr(6)));
+  }
+  const Importer import(entries);
+  import.facts({"--words", "a photo of a", "--plain-bits", "32"});
+  const Oracle oracle;
+  expect_near(oracle.text_features(import), store.at("text_features"), 1e-4);
+  expect_near(oracle.probabilities(import), store.at("logits").softmax(1), 1e-2);
+}
+
+TEST(RealImportTest, AnImportedCoCoOpScoresAsTheOraclesDoes) {
+  const WeightStore store = read_safetensors(tiny_oracle() + "/oracle.safetensors");
+  std::vector<Entry> entries;
+  for (const std::string name : {"ctx", "meta_net.linear1.weight", "meta_net.linear1.bias",
+                                 "meta_net.linear2.weight", "meta_net.linear2.bias"}) {
+    entries.push_back(oracle_entry(store, "cocoop." + name, name));
+  }
+  const Importer import(entries);
+  import.facts({"--words", "a photo of a", "--plain-bits", "32"});
+  expect_near(Oracle().probabilities(import), store.at("cocoop.logits").softmax(1), 1e-2);
 }
 
 }  // namespace
