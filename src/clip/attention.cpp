@@ -107,39 +107,51 @@ double scale_of(const AttentionInput& in, const Sequence& sequence) {
   return 1 / std::sqrt(static_cast<double>(in.width() / sequence.heads));
 }
 
-AttentionOutput attend_images(const AttentionInput& input, const Sequence& sequence, bool keep) {
-  const int64_t images = sequence.images, heads = sequence.heads;
-  const int64_t queries = input.a.size(0) / images;
-  const int64_t keys = (input.reads_only() ? input.b : input.a).size(0) / images;
-  AttentionOutput result{at::empty({images * queries, input.width()}, input.a.options()), {}};
-  if (keep) result.probabilities = at::empty({images * heads, queries, keys}, input.a.options());
+/// The loops' view of an input.
+template <class T>
+ImageAttention<T> images_of(const AttentionInput& input, const Sequence& sequence) {
+  const Parts<T> parts(input);
+  const int64_t images = sequence.images;
+  const at::Tensor& kv = input.reads_only() ? input.b : input.a;
+  ImageAttention<T> in;
+  in.q = parts.q;
+  in.k = parts.k;
+  in.v = parts.v;
+  in.q_stride = parts.q_stride;
+  in.kv_stride = parts.kv_stride;
+  in.images = images;
+  in.heads = sequence.heads;
+  in.head_width = input.width() / sequence.heads;
+  in.queries = input.a.size(0) / images;
+  in.keys = kv.size(0) / images;
+  return in;
+}
+
+AttentionOutput attend_images(const AttentionInput& input, const Sequence& sequence) {
+  AttentionOutput result{at::empty({input.a.size(0), input.width()}, input.a.options()), {}};
   AT_DISPATCH_FLOATING_TYPES(input.a.scalar_type(), "attend_images", [&] {
-    const Parts<scalar_t> parts(input);
-    attend_within_images<scalar_t>({parts.q, parts.k, parts.v, parts.q_stride, parts.kv_stride,
-                                    images, heads, input.width() / heads, queries, keys},
-                                   result.seen.data_ptr<scalar_t>(),
-                                   keep ? result.probabilities.data_ptr<scalar_t>() : nullptr);
+    attend_within_images(images_of<scalar_t>(input, sequence), result.seen.data_ptr<scalar_t>());
   });
   return result;
+}
+
+AttentionInput attend_images_backward(const AttentionInput& input, const Sequence& sequence,
+                                      const at::Tensor& seen_grad) {
+  AttentionInput grads{at::empty_like(input.a), {}};
+  if (input.reads_only()) grads.b = at::empty_like(input.b);
+  AT_DISPATCH_FLOATING_TYPES(input.a.scalar_type(), "attend_images_backward", [&] {
+    const Parts<scalar_t> into(grads);
+    attend_within_images_backward<scalar_t>(images_of<scalar_t>(input, sequence),
+                                            seen_grad.data_ptr<scalar_t>(),
+                                            {into.q, into.k, into.v});
+  });
+  return grads;
 }
 
 at::Tensor generic_images(const AttentionInput& input, const Sequence& sequence) {
   const Triple x = split_all(input, sequence);
   const at::Tensor scores = at::bmm(x.q, x.k.transpose(1, 2)) * scale_of(input, sequence);
   return join(at::bmm(at::softmax(scores, -1), x.v), sequence);
-}
-
-AttentionInput attend_images_backward(const AttentionInput& input, const Sequence& sequence,
-                                      const at::Tensor& p, const at::Tensor& seen_grad) {
-  const Triple x = split_all(input, sequence);
-  const at::Tensor g = split(seen_grad, sequence, 1, 0);  // (B·heads, nq, d)
-  const at::Tensor dp = at::bmm(g, x.v.transpose(1, 2));  // (B·heads, nq, n)
-  const at::Tensor ds = p.mul(dp - (p * dp).sum(-1, true)).mul_(scale_of(input, sequence));
-  const at::Tensor q = join(at::bmm(ds, x.k), sequence);
-  const at::Tensor k = join(at::bmm(ds.transpose(1, 2), x.q), sequence);
-  const at::Tensor v = join(at::bmm(p.transpose(1, 2), g), sequence);
-  if (input.reads_only()) return {q, at::cat({k, v}, 1)};
-  return {at::cat({q, k, v}, 1), {}};
 }
 
 /// True where query and key must not meet: (queries, P + own keys) of one chunk.
@@ -188,14 +200,14 @@ at::Tensor Sequence::read_rows(int64_t rows) const {
   return packed ? packed->read : at::arange(0, rows, rows / images, at::kLong);
 }
 
-AttentionOutput attend(const AttentionInput& input, const Sequence& sequence, bool keep) {
-  return sequence.packed ? attend_packed(input, sequence) : attend_images(input, sequence, keep);
+AttentionOutput attend(const AttentionInput& input, const Sequence& sequence) {
+  return sequence.packed ? attend_packed(input, sequence) : attend_images(input, sequence);
 }
 
 AttentionInput attend_backward(const AttentionInput& input, const Sequence& sequence,
                                const at::Tensor& probabilities, const at::Tensor& seen_grad) {
   return sequence.packed ? attend_packed_backward(input, sequence, probabilities, seen_grad)
-                         : attend_images_backward(input, sequence, probabilities, seen_grad);
+                         : attend_images_backward(input, sequence, seen_grad);
 }
 
 at::Tensor generic_attention(const AttentionInput& input, const Sequence& sequence) {

@@ -35,12 +35,11 @@ struct AttentionInput {
 
 struct AttentionOutput {
   at::Tensor seen;           ///< (Q, D)
-  at::Tensor probabilities;  ///< (heads, links) for text; (B · heads, Q/B, T/B) for images
+  at::Tensor probabilities;  ///< (heads, links) of text; images' are computed again on the way back
 };
 
-/// On the CPU in float or double, without a graph. Of images, the probabilities come only where
-/// they are to be kept for backward.
-AttentionOutput attend(const AttentionInput& input, const Sequence& sequence, bool keep);
+/// On the CPU in float or double, without a graph.
+AttentionOutput attend(const AttentionInput& input, const Sequence& sequence);
 
 /// Gradients of a and b, given that of `seen` and what `attend` returned.
 AttentionInput attend_backward(const AttentionInput& input, const Sequence& sequence,

@@ -139,7 +139,7 @@ at::Tensor forward_block(const Block& block, const at::Tensor& x, const Sequence
   } else {
     asked.a = product(normal.y, block.qkv, {});
   }
-  const AttentionOutput attention = attend(asked, sequence, trace != nullptr);
+  const AttentionOutput attention = attend(asked, sequence);
   if (trace != nullptr) {
     trace->x = x;
     trace->stats_1 = normal.stats;

@@ -13,7 +13,7 @@ at::Tensor fused_block(const std::shared_ptr<const Block>& block, const at::Tens
 /// Values that a block keeps for backward, for one row of x, and for one link of its attention.
 struct KeptValues {
   int64_t row = 0;   ///< x, q, k, v, the middle of the residual stream, the slope of the MLP
-  int64_t link = 0;  ///< probabilities
+  int64_t link = 0;  ///< probabilities; of images none is kept
 };
 KeptValues kept_values(const Block& block, int64_t heads);
 

@@ -17,9 +17,22 @@ struct ImageAttention {
   int64_t queries = 0, keys = 0;  ///< of one image
 };
 
-/// out (images · queries, heads · d); probabilities (images · heads, queries, keys), or null where
-/// nobody asks for them.
+/// out (images · queries, heads · d)
 template <class T>
-void attend_within_images(const ImageAttention<T>& in, T* out, T* probabilities);
+void attend_within_images(const ImageAttention<T>& in, T* out);
+
+/// Gradients of q, k and v, with their strides.
+template <class T>
+struct ImageAttentionGradients {
+  T* q = nullptr;
+  T* k = nullptr;
+  T* v = nullptr;
+};
+
+/// Writes them, given that of the output (images · queries, heads · d). Probabilities are computed
+/// once more: kept, they would be a quarter of all that a block keeps.
+template <class T>
+void attend_within_images_backward(const ImageAttention<T>& in, const T* out_grad,
+                                   const ImageAttentionGradients<T>& grads);
 
 }  // namespace qprompt::clip

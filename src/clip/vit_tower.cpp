@@ -111,8 +111,7 @@ at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
 int64_t image_chunk_within(const VitTower& tower, int64_t learned, int64_t bytes) {
   const KeptValues kept = kept_values(*tower.blocks.front(), tower.heads);
   const int64_t rows = tower.positions.size(0) + 1 + learned;
-  const int64_t values = rows * (kept.row + kept.link * rows);
-  const int64_t image = values * static_cast<int64_t>(sizeof(float) * tower.blocks.size());
+  const int64_t image = rows * kept.row * static_cast<int64_t>(sizeof(float) * tower.blocks.size());
   return std::max<int64_t>(1, bytes / image);
 }
 

@@ -154,7 +154,7 @@ TEST_P(PackedTower, LoopsEqualDenseAttentionInValuesAndGradients) {
     const at::Tensor direction = at::randn(dense.sizes(), at::kDouble);
     (dense * direction).sum().backward();
     const at::NoGradGuard no_grad;
-    const clip::AttentionOutput loops = clip::attend(input, sequence, true);
+    const clip::AttentionOutput loops = clip::attend(input, sequence);
     EXPECT_LT(distance(loops.seen, dense), 1e-13);
     const clip::AttentionInput grads =
         clip::attend_backward(input, sequence, loops.probabilities, direction);
