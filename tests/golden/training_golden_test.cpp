@@ -18,7 +18,8 @@ TEST(GoldenTraining, TenStepsFollowTheReference) {
                          .get<std::vector<std::string>>();
   const auto learner = make_coop(clip, names, ContextOptions{});
   const at::Tensor labels = truth.at("labels").to(at::kLong).contiguous();  // (B)
-  TrainingData data{features.at("image_features").unsqueeze(0), {}};        // (1, B, E)
+  TrainingData data;
+  data.features = features.at("image_features").unsqueeze(0);  // (1, B, E)
   const int64_t* label = labels.data_ptr<int64_t>();
   data.labels.assign(label, label + labels.numel());
   TrainOptions options;  // the recipe of the file's metadata: one full batch an epoch
