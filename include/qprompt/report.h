@@ -108,6 +108,23 @@ std::string results_json(const std::vector<Experiment>& experiments);
 /// One page without outside parts: tables, few-shot curves, per-class results with confusion.
 std::string results_html(const std::vector<Experiment>& experiments);
 
+/// The text with &, <, >, " and ' made harmless in HTML and SVG.
+std::string html_escape(const std::string& text);
+std::string html_table(const Table& table);
+/// A page that opens from disk, without script or outside parts. `body` is HTML.
+std::string html_page(const std::string& title, const std::string& body);
+
+/// A figure as the program gnuplot draws it.
+struct Plot {
+  std::string id;       ///< unique on its page; prefix of the ids inside
+  std::string caption;  ///< text
+  std::string script;   ///< gnuplot's commands after the terminal is set
+  int64_t width = 520, height = 340;
+};
+/// The figure as inline SVG in a <figure>. Throws kPath when `gnuplot` cannot be started, and
+/// kInternal with its message when it refuses the script.
+std::string draw_plot(const std::string& gnuplot, const Plot& plot);
+
 /// Counts of one test list over all seeds of a method.
 struct ClassCounts {
   std::string method, dataset, half;

@@ -63,6 +63,10 @@ std::vector<std::string> split_commas(const std::string& text);
 /// The table on standard output, or the JSON text when `--json` was given.
 void print_result(const Session& session, const Table& table, const std::string& json);
 
+/// The folder of the demo's model and images: $QPROMPT_DEMO, beside the installed program, or in
+/// the source tree that the program was built from.
+std::string demo_folder();
+
 void add_train(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_zero_shot(CLI::App& app, Session& session);
@@ -77,5 +81,6 @@ void add_tokenize(CLI::App& app, Session& session);
 void add_data(CLI::App& app, Session& session);
 void add_run(CLI::App& app, Session& session);
 void add_report(CLI::App& app, Session& session);
+void add_study(CLI::App& app, Session& session);
 
 }  // namespace qprompt::cli

@@ -7,10 +7,7 @@
 
 namespace qprompt::cli {
 namespace fs = std::filesystem;
-namespace {
 
-/// The folder of the demo's model and images: $QPROMPT_DEMO, beside the installed program, or in
-/// the source tree that the program was built from.
 std::string demo_folder() {
   std::vector<std::string> places;
   if (const char* named = std::getenv("QPROMPT_DEMO"); named != nullptr) places.push_back(named);
@@ -28,6 +25,8 @@ std::string demo_folder() {
   fail(ErrorKind::kPath, "the demo's files were not found; looked in:", looked,
        "\nset QPROMPT_DEMO to the folder 'assets/demo' of the sources");
 }
+
+namespace {
 
 struct DemoCommand {
   std::string out;

@@ -35,6 +35,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_base_to_new(app, session);
   add_run(app, session);
   add_report(app, session);
+  add_study(app, session);
   add_zero_shot(app, session);
   add_classify(app, session);
   add_import(app, session);

@@ -51,7 +51,7 @@ Scale scale_of(const Chart& chart) {
 
 std::string text_at(double x, double y, const char* anchor, const std::string& text) {
   return cat("<text x=\"", fixed(x), "\" y=\"", fixed(y), "\" text-anchor=\"", anchor, "\">",
-             escape(text), "</text>");
+             html_escape(text), "</text>");
 }
 
 std::string axes(const Chart& chart, const Scale& scale) {
@@ -75,10 +75,11 @@ std::string curve(const Chart::Series& series, const Scale& scale, const char* c
     const std::string x = fixed(scale.x(i)), y = fixed(scale.y(*series.values[i]));
     const double d = series.deviations[i];
     points += cat(x, ",", y, " ");
-    marks += cat("<line x1=\"", x, "\" x2=\"", x, "\" y1=\"", fixed(scale.y(*series.values[i] - d)),
-                 "\" y2=\"", fixed(scale.y(*series.values[i] + d)), "\"/><circle cx=\"", x,
-                 "\" cy=\"", y, "\" r=\"3\" fill=\"", colour, "\"><title>", escape(series.name),
-                 ": ", percent(*series.values[i], d > 0 ? d : -1), "</title></circle>");
+    marks +=
+        cat("<line x1=\"", x, "\" x2=\"", x, "\" y1=\"", fixed(scale.y(*series.values[i] - d)),
+            "\" y2=\"", fixed(scale.y(*series.values[i] + d)), "\"/><circle cx=\"", x, "\" cy=\"",
+            y, "\" r=\"3\" fill=\"", colour, "\"><title>", html_escape(series.name), ": ",
+            percent(*series.values[i], d > 0 ? d : -1), "</title></circle>");
   }
   return cat("<g stroke=\"", colour, "\" fill=\"none\"><polyline points=\"", points, "\"/>", marks,
              "</g>");
@@ -86,38 +87,12 @@ std::string curve(const Chart::Series& series, const Scale& scale, const char* c
 
 }  // namespace
 
-std::string escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string line_chart(const Chart& chart) {
   const Scale scale = scale_of(chart);
   const double legend = 18 * static_cast<double>(chart.series.size());
   std::string out = cat("<svg class=\"chart\" viewBox=\"0 0 ", fixed(kWidth, 0), " ",
                         fixed(kHeight + legend, 0), "\" width=\"", fixed(kWidth, 0),
-                        "\" role=\"img\" aria-label=\"", escape(chart.title), "\">");
+                        "\" role=\"img\" aria-label=\"", html_escape(chart.title), "\">");
   out += axes(chart, scale);
   for (size_t s = 0; s < chart.series.size(); ++s) {
     const char* colour = kColours[s % std::size(kColours)];
@@ -144,8 +119,8 @@ std::string confusion_matrix(const ClassCounts& counts) {
                fixed(cell * double(truth), 0), "\" width=\"", fixed(cell, 0), "\" height=\"",
                fixed(cell, 0), "\" fill=\"", truth == predicted ? "#009e73" : "#d55e00",
                "\" fill-opacity=\"", fixed(0.12 + 0.88 * share, 2), "\"><title>",
-               escape(counts.names[truth]), " as ", escape(counts.names[predicted]), ": ", images,
-               " of ", counts.total[truth], "</title></rect>");
+               html_escape(counts.names[truth]), " as ", html_escape(counts.names[predicted]), ": ",
+               images, " of ", counts.total[truth], "</title></rect>");
   }
   return out + "</svg>\n";
 }

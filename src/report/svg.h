@@ -9,9 +9,6 @@
 
 namespace qprompt::report {
 
-/// The text with &, <, >, " and ' made harmless in HTML and SVG.
-std::string escape(const std::string& text);
-
 /// Curves over named places, with error bars.
 struct Chart {
   struct Series {

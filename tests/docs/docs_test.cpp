@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "study/page_checks.h"
 #include "support/run.h"
 
 namespace qprompt::testing_support {
@@ -26,12 +27,15 @@ std::set<std::string> options_in(const std::string& text) {
 /// Options of the help of every command.
 std::set<std::string> real_options() {
   std::set<std::string> all = options_in(run({"--help"}).out);
-  const std::vector<std::vector<std::string>> commands{
-      {"demo"},         {"train"},           {"eval"},           {"zero-shot"},
-      {"base-to-new"},  {"classify"},        {"import"},         {"quantize"},
-      {"inspect"},      {"encode", "image"}, {"encode", "text"}, {"tokenize"},
-      {"data", "list"}, {"data", "check"},   {"data", "sample"}, {"run"},
-      {"report"}};
+  const std::vector<std::vector<std::string>> commands{{"demo"},           {"train"},
+                                                       {"eval"},           {"zero-shot"},
+                                                       {"base-to-new"},    {"classify"},
+                                                       {"import"},         {"quantize"},
+                                                       {"inspect"},        {"encode", "image"},
+                                                       {"encode", "text"}, {"tokenize"},
+                                                       {"data", "list"},   {"data", "check"},
+                                                       {"data", "sample"}, {"run"},
+                                                       {"report"},         {"study"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--help");
     all.merge(options_in(run(command).out));
@@ -67,7 +71,7 @@ TEST(DocsTest, LinksLeadToFiles) {
   static const std::regex kLink(R"(\]\(([^)#:]+)\))");
   for (const std::string page :
        {"README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/method.md", "docs/artifact.md",
-        "docs/notation.md", "docs/ablation.md", "docs/recipes.md"}) {
+        "docs/notation.md", "docs/ablation.md", "docs/recipes.md", "docs/study.md"}) {
     const std::string text = source(page);
     ASSERT_FALSE(text.empty()) << page;
     const auto folder = std::filesystem::path(QPROMPT_SOURCE_DIR) / page;
@@ -76,6 +80,30 @@ TEST(DocsTest, LinksLeadToFiles) {
           << page << ": " << (*it)[1];
     }
   }
+}
+
+TEST(DocsTest, TheStudysPageStandsAloneAndHasTheNumbersOfItsDocument) {
+  const std::string page = source("docs/study.html"), text = source("docs/study.md");
+  ASSERT_FALSE(page.empty());
+  EXPECT_LT(page.size(), 1u << 20);
+  EXPECT_EQ(outside_parts(page), std::vector<std::string>{});
+  EXPECT_EQ(broken_ids(page), std::vector<std::string>{});
+  // Every row of a table in the document is a row of the page.
+  static const std::regex kBlock("```\\n([^`]*)```"), kGap(" {2,}");
+  int checked = 0;
+  for (std::sregex_iterator it(text.begin(), text.end(), kBlock), end; it != end; ++it) {
+    std::istringstream lines((*it)[1].str());
+    std::string line;
+    std::getline(lines, line);  // the header
+    for (; std::getline(lines, line); ++checked) {
+      std::string row;
+      const std::sregex_token_iterator cells(line.begin(), line.end(), kGap, -1), none;
+      for (auto cell = cells; cell != none; ++cell) row += "<td>" + cell->str() + "</td>";
+      const bool empty_cell = row.find("zero-shot") != std::string::npos;
+      EXPECT_TRUE(empty_cell || page.find(row) != std::string::npos) << line;
+    }
+  }
+  EXPECT_GT(checked, 20);
 }
 
 TEST(DocsTest, TheReadmeStaysShort) {

@@ -35,6 +35,9 @@ const Rooms& allowed_rooms() {
       {"run",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact", "train", "eval", "report"}},
+      {"study",
+       {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
+        "artifact", "train", "eval", "report", "run"}},
   };
   return kRooms;
 }

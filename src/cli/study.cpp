@@ -1,0 +1,186 @@
+#include "qprompt/study.h"
+
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "cli/app.h"
+
+namespace qprompt::cli {
+namespace fs = std::filesystem;
+namespace {
+
+struct StudyCommand {
+  ModelOptions model;
+  ImagesOptions images;
+  StudyOptions study;
+  std::string shots = "16";
+  std::string gnuplot = "gnuplot";
+};
+
+/// A list with commas between as one option, without doubles.
+template <class Value, class Parse>
+Field list_field(const std::string& name, const std::string& help, std::vector<Value>& target,
+                 Parse parse_one) {
+  return {name, help,
+          [&target] {
+            std::string text;
+            for (const Value& value : target) text += cat(text.empty() ? "" : ",", value);
+            return text;
+          },
+          [&target, parse_one](const std::string& text) {
+            std::vector<Value> values;
+            std::set<Value> seen;
+            for (const std::string& piece : split_commas(text)) {
+              const Value value = parse_one(piece);
+              if (seen.insert(value).second) values.push_back(value);
+            }
+            if (values.empty()) fail(ErrorKind::kUsage, "'", text, "' names nothing");
+            target = std::move(values);
+          }};
+}
+
+template <class Value>
+Value parse_number(const std::string& text, Value low, Value high) {
+  Value value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || !(value >= low && value <= high)) {
+    fail(ErrorKind::kUsage, "'", text, "' is not a number from ", low, " to ", high);
+  }
+  return value;
+}
+
+template <class Value>
+Field numbers_field(const std::string& name, const std::string& help, std::vector<Value>& target,
+                    Bounds bounds) {
+  return list_field(name, help, target, [bounds](const std::string& text) {
+    return parse_number<Value>(text, static_cast<Value>(bounds.low),
+                               static_cast<Value>(bounds.high));
+  });
+}
+
+Field parts_field(std::vector<StudyPart>& parts) {
+  return {"parts", "what to study, with commas between",
+          [&parts] {
+            std::string text;
+            for (const StudyPart part : parts) {
+              text += (text.empty() ? "" : ",") + study_part_names()[static_cast<size_t>(part)];
+            }
+            return text;
+          },
+          [&parts](const std::string& text) {
+            std::set<StudyPart> chosen;  // in the order of the page
+            for (const std::string& name : split_commas(text)) {
+              chosen.insert(static_cast<StudyPart>(parse_choice(name, study_part_names())));
+            }
+            if (chosen.empty()) fail(ErrorKind::kUsage, "no part is named");
+            parts.assign(chosen.begin(), chosen.end());
+          }};
+}
+
+Fields study_fields(StudyOptions& study) {
+  Fields fields{
+      parts_field(study.parts),
+      numbers_field("seeds", "seeds with commas between", study.seeds, {0, 1e15}),
+      numbers_field("noise", "deviations of the noise on CoOp's context", study.noise, {0, 1e6}),
+      numbers_field("bits", "bits of a value, 1 to 8", study.bits, {1, 8}),
+      numbers_field("grid-bits", "bits for which t and T_KL are varied", study.grid_bits, {1, 8}),
+      numbers_field("intervals", "values of t", study.intervals, {0, 1e9}),
+      numbers_field("thresholds", "values of T_KL", study.thresholds, {0, 1e9})};
+  // The quantizer's own fields show only where quantization is on. What the study varies itself is
+  // not for the user.
+  study.fit.train.quantization = Quantization::kAware;
+  const std::set<std::string> varied{"noise", "bits", "normalise", "schedule"};
+  for (Field& field : fit_fields(study.fit)) {
+    if (varied.count(field.name) == 0) fields.push_back(std::move(field));
+  }
+  return fields;
+}
+
+int64_t parse_study_shots(const std::string& text) {
+  try {
+    return text == "all" ? 0 : parse_number<int64_t>(text, 1, 1'000'000);
+  } catch (const Error& e) {
+    fail(ErrorKind::kUsage, "--shots: ", e.what(), ", nor 'all'");
+  }
+}
+
+/// The demo's model and images where none are named.
+void choose_data(StudyCommand& options, const Session& session) {
+  if (options.model.clip.empty() != options.images.data.root.empty()) {
+    fail(ErrorKind::kUsage, "give both --clip and --data, or neither for the demo's");
+  }
+  if (!options.model.clip.empty()) return;
+  const std::string demo = demo_folder();
+  options.study.title = "Fashion-MNIST in colours (the demo's)";
+  options.model.clip = demo + "/clip/model.safetensors";
+  options.images.data.root = demo + "/data";
+  // As for the demo: a second thread costs more than it brings to so small a model.
+  if (session.threads == 0) configure_runtime(1);
+}
+
+void write_study(const StudyCommand& options, const StudyResult& result, Log& log) {
+  const auto path = [&](const std::string& name) {
+    return (fs::path(options.study.out) / name).string();
+  };
+  for (const auto& [name, table] : study_csv(result)) write_file_atomic(path(name), to_csv(table));
+  write_file_atomic(path("study.json"), study_json(result) + "\n");
+  write_file_atomic(path("study.html"), study_html(result, options.gnuplot, log));
+  log.note(cat(result.trained, " trained, ", result.kept, " kept from before; wrote '",
+               path("study.html"), "'"));
+}
+
+void run_command(StudyCommand& options, const Session& session) {
+  Log log = make_log(session);
+  StudyOptions& study = options.study;
+  choose_data(options, session);
+  study.fit.shots = parse_study_shots(options.shots);
+  study.fit.features = feature_options(options.images);
+  study.fit.device = session.device;
+  study.fit.dtype = session.dtype;
+  if (study.templates.empty()) study.templates = {default_template(options.images.data.dataset)};
+  const Split split = open_split(options.images, session, log);
+  const Clip clip = open_clip(options.model, session, log);
+  const StudyResult result = run_study(clip, split, study, log);
+  write_study(options, result, log);
+  if (session.json) {
+    std::cout << study_json(result) << '\n';
+  } else {
+    bool first = true;
+    for (const Table& table : study_tables(result)) {
+      std::cout << (first ? "" : "\n") << to_text(table);
+      first = false;
+    }
+  }
+  std::cout << std::flush;
+  if (!std::cout) fail(ErrorKind::kPath, "cannot write to standard output");
+}
+
+}  // namespace
+
+void add_study(CLI::App& app, Session& session) {
+  auto options = std::make_shared<StudyCommand>();
+  options->study.out = "study";
+  CLI::App* command = app.add_subcommand(
+      "study", "the paper's figures and tables on any data, as one page; default: the demo's data");
+  add_model_options(*command, options->model, false);
+  add_data_options(*command, options->images);
+  command->get_option("--data")->required(false);
+  add_cache_options(*command, options->images);
+  command->add_option("--shots", options->shots, "training images a class, or all")
+      ->capture_default_str();
+  add_fields(*command, study_fields(options->study));
+  command->add_option("--template", options->study.templates,
+                      "zero-shot template; several are averaged");
+  command
+      ->add_option("--out", options->study.out,
+                   "folder of the page, the tables and the finished trainings")
+      ->capture_default_str();
+  command->add_option("--gnuplot", options->gnuplot, "the program that draws the figures")
+      ->capture_default_str();
+  command->final_callback([options, &session] { run_command(*options, session); });
+}
+
+}  // namespace qprompt::cli
