@@ -43,7 +43,8 @@ class PromptedClasses {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// `PromptedClasses::matrix` in one call.
+/// `PromptedClasses::matrix` in one call. Where the prompt has rows in the image tower, these
+/// features meet only images that were encoded with them.
 at::Tensor class_matrix(const Clip& clip, const TrainedPrompt& prompt,
                         const std::vector<std::string>& class_names);
 

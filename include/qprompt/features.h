@@ -60,7 +60,8 @@ class TrainingPixels {
   };
   TrainingPixels(const Clip& clip, const std::string& image_root, const std::vector<Item>& items,
                  const Options& options);
-  /// View `view` mod V of these items: normalised (B, 3, R, R). As `train_features` draws them.
+  /// View `view` mod V of these items, no two of them the same: normalised (B, 3, R, R). As
+  /// `train_features` draws them. One call at a time.
   /// Throws kPath or kContent with the item's path.
   at::Tensor batch(const std::vector<int64_t>& items, int64_t view) const;
   /// Bytes that are kept at present.

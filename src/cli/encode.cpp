@@ -88,7 +88,13 @@ void encode_texts(const EncodeCommand& options, const Session& session) {
   const std::vector<std::string> names = options.labels.empty() && !prompt.class_names.empty()
                                              ? prompt.class_names
                                              : read_labels(options.labels);
-  write_features(options, session, {{"features", class_matrix(clip, prompt, names).cpu()}}, clip);
+  const PromptedClasses classes(clip, prompt, names);
+  if (classes.image_prompts().learned.defined()) {
+    log.warn(
+        "this prompt has learned rows in the image tower too: its class features meet images "
+        "that were encoded with them, which 'eval' and 'classify' do, and no others");
+  }
+  write_features(options, session, {{"features", classes.matrix()}}, clip);
 }
 
 struct TokenizeCommand {

@@ -26,7 +26,7 @@ struct Scored {
   Score score;
 };
 
-/// The model and the test images, encoded once for all that is scored.
+/// The model and the test images, encoded once for all that is scored without rows in that tower.
 struct Bench {
   Clip clip;
   TestSet test;

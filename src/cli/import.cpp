@@ -2,6 +2,7 @@
 // does not say comes from options, then from the trainer's log; each fact is printed with its
 // source.
 #include <ATen/ATen.h>
+#include <charconv>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -221,7 +222,12 @@ void take_run(Import& import) {
     import.prompt.seed = import.session.seed;
     import.add("seed", import.prompt.seed, "option");
   } else if (const auto seed = import.run.get("SEED"); seed && *seed != "-1") {
-    import.prompt.seed = static_cast<uint64_t>(std::strtoull(seed->c_str(), nullptr, 10));
+    const auto [end, error] =
+        std::from_chars(seed->data(), seed->data() + seed->size(), import.prompt.seed);
+    if (error != std::errc() || end != seed->data() + seed->size()) {
+      fail(ErrorKind::kContent, "'", import.run.path, "': SEED is '", *seed,
+           "', a whole number expected; give it with --seed, or --log none");
+    }
     import.add("seed", import.prompt.seed, import.run.path);
   }
 }

@@ -26,8 +26,8 @@ Use use_of(PromptMethod method) {
 /// Whether rows [begin, begin + ids) of each class in `embeddings` (C, n, D) are those of `ids`.
 bool are_embeddings(const Clip& clip, const at::Tensor& embeddings, const Ids& ids) {
   const auto count = static_cast<int64_t>(ids.size());
-  if (embeddings.dim() != 3 || embeddings.size(2) != clip.config().text_width ||
-      embeddings.size(1) < count) {
+  if (embeddings.dim() != 3 || embeddings.size(0) == 0 ||
+      embeddings.size(2) != clip.config().text_width || embeddings.size(1) < count) {
     return false;
   }
   if (count == 0) return true;

@@ -1,5 +1,6 @@
 #include "cli/method.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "qprompt/run.h"
@@ -18,6 +19,18 @@ int64_t whole_number(const std::string& option, const std::string& text, int64_t
   return value;
 }
 
+/// Options that the method has no use for are a mistake of the user's.
+void check_meaningful(const std::string& method, const ContextOptions& context) {
+  const bool shallow = context.kind == PromptKind::kCoOp || context.kind == PromptKind::kCoCoOp;
+  if (shallow && context.depth != 0) {
+    fail(ErrorKind::kUsage, method, " learns rows before the first block only; leave out --depth");
+  }
+  if (context.kind != PromptKind::kIvlp && (context.vision_ctx != 0 || context.vision_depth != 0)) {
+    fail(ErrorKind::kUsage, "--vision-ctx and --vision-depth are IVLP's; ", method,
+         " takes --n-ctx and --depth");
+  }
+}
+
 }  // namespace
 
 void add_run_options(CLI::App& command, RunOptions& options) {
@@ -25,9 +38,11 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   add_data_options(command, options.images);
   add_cache_options(command, options.images);
   command
-      .add_option("--method", options.methods,
-                  "coop, cocoop, maple, ivlp, vpt or deep-text, with a q before it "
-                  "where it is to be quantized: qcoop, qmaple, …")
+      .add_option(
+          "--method", options.methods,
+          "coop, cocoop, maple, ivlp, vpt or deep-text, with a q before it "
+          "where it is to be quantized: qcoop, qmaple, …; epochs, batch, rate and views are not "
+          "set by it (recipes/ has the published ones)")
       ->capture_default_str();
   command.add_option("--bits", options.bits, "bits of a quantized value, 1 to 8")
       ->capture_default_str();
@@ -64,10 +79,19 @@ std::vector<Variant> make_variants(const RunOptions& options) {
     for (const std::string& b : bits) {
       FitOptions one = fit;
       const std::string name = set_method(method, whole_number("--bits", b, 1, 8), one);
+      check_meaningful(name, one.context);
       variants.push_back({name, one});
     }
   }
-  if (variants.empty()) fail(ErrorKind::kUsage, "--method names no method; give coop or qcoop");
+  const bool quantizes = std::any_of(variants.begin(), variants.end(), [](const Variant& variant) {
+    return variant.fit.train.quantization != Quantization::kNone;
+  });
+  if (options.post_training && !variants.empty() && !quantizes) {
+    fail(ErrorKind::kUsage, "--post-training quantizes, but no method of '", options.methods,
+         "' is to be quantized; put a q before one");
+  }
+  if (variants.empty())
+    fail(ErrorKind::kUsage, "--method names no method; give for example coop or qmaple");
   return variants;
 }
 

@@ -19,7 +19,7 @@ struct QuantizeCommand {
   QuantizerOptions quantizer;
 };
 
-/// Biases are few beside their weights, and no noise is wanted on them (docs/artifact.md).
+/// Biases are few beside their weights, and no noise is wanted on them (docs/method.md).
 bool is_bias(const StoredTensor& tensor) {
   return tensor.name.size() > 5 && tensor.name.compare(tensor.name.size() - 5, 5, ".bias") == 0;
 }
@@ -101,6 +101,10 @@ Json metadata_json(const InspectCommand& options, const TrainedPrompt& prompt) {
 /// The vocabulary entries nearest (Euclidean, as CoOp's interpret_prompt.py) to each context row.
 Json nearest_words(const Clip& clip, const TrainedPrompt& prompt, int64_t count) {
   const at::NoGradGuard no_grad;
+  if (prompt.width != clip.config().text_width) {
+    fail(ErrorKind::kContent, "the prompt's width is ", prompt.width, ", this CLIP's text tower's ",
+         clip.config().text_width, "; the file is damaged");
+  }
   const StoredTensor& ctx = prompt.tensor("ctx");
   const at::Tensor rows =
       at::tensor(ctx.values(), at::kFloat).view({-1, prompt.width});     // (M, D) or (C·M, D)

@@ -25,7 +25,8 @@ struct ProtocolResult {
 };
 
 /// Trains every variant on the base half for every seed (into `out`/<variant>-seed<S>), reads each
-/// artefact back, and scores base and new test images. Images are encoded once.
+/// artefact back, and scores base and new test images. Images are encoded
+/// once, and once more for each prompt with rows in that tower.
 struct ProtocolOptions {
   std::vector<Variant> variants;
   std::vector<uint64_t> seeds;

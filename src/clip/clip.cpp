@@ -17,6 +17,8 @@ namespace {
 
 constexpr int64_t kImageRows = 800;  // rows of the ViT that a thread has at a time
 
+constexpr int64_t kMostImageRows = 1024;  // learned ones: more than the patches of any ViT in use
+
 clip::Placement parse_placement(const ClipOptions& options) {
   clip::Placement where;
   if (options.dtype == "bfloat16") {
@@ -41,13 +43,13 @@ clip::Placement parse_placement(const ClipOptions& options) {
 
 /// Images that one call of the tower takes, so that its activations stay in the caches and memory
 /// does not grow with the number of images.
-int64_t images_at_once(const ClipConfig& config) {
+int64_t images_at_once(const ClipConfig& config, int64_t learned_rows) {
   if (config.image_kind == ImageTowerKind::kResNet) {
     // The stem's widest map has R/2 · R/2 cells, as costly each as a fraction of a ViT's row.
     return std::max<int64_t>(1, 32 * 224 * 224 / (config.image_size * config.image_size));
   }
   const int64_t grid = config.image_size / config.patch_size;
-  return std::max<int64_t>(1, kImageRows / (grid * grid + 1));
+  return std::max<int64_t>(1, kImageRows / (grid * grid + 1 + learned_rows));
 }
 
 }  // namespace
@@ -94,7 +96,8 @@ at::Tensor Clip::Impl::encode_images(const at::Tensor& pixels, const at::Tensor&
   // Threads go to images where there are enough, and into one image's products where not.
   const bool shared = where.device == at::kCPU && !at::in_parallel_region() && images > 1;
   const int64_t threads = shared ? at::get_num_threads() : 1;
-  const int64_t each = std::clamp<int64_t>(images / threads, 1, images_at_once(config));
+  const int64_t each = std::clamp<int64_t>(
+      images / threads, 1, images_at_once(config, rows.defined() ? rows.size(1) : 0));
   std::vector<at::Tensor> features((images + each - 1) / each);  // (B of the piece, E)
   const auto pieces = [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -160,9 +163,10 @@ void check_image_prompts(const ClipConfig& config, const ImagePrompts& prompts) 
   }
   check_shape(prompts.learned, {-1, -1, config.image_width}, "learned rows of the image tower");
   const int64_t depth = prompts.learned.size(0);
-  if (depth < 1 || depth > config.image_layers || prompts.learned.size(1) < 1) {
-    fail(ErrorKind::kContent, "learned rows of the image tower: ", prompts.learned.size(1),
-         " rows before ", depth, " blocks; at least 1 row before 1 to ", config.image_layers,
+  const int64_t rows = prompts.learned.size(1);
+  if (depth < 1 || depth > config.image_layers || rows < 1 || rows > kMostImageRows) {
+    fail(ErrorKind::kContent, "learned rows of the image tower: ", rows, " rows before ", depth,
+         " blocks; 1 to ", kMostImageRows, " rows before 1 to ", config.image_layers,
          " blocks expected");
   }
 }

@@ -78,16 +78,18 @@ at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Te
   auto sequence = std::make_shared<Sequence>();
   sequence->heads = tower.heads;
   sequence->images = pixels.size(0);
-  sequence->single_use = true;  // a second way back runs the group again, see `run_groups`
-  at::Tensor x = embed(tower, pixels), wanted;  // (B·N, D)
+  sequence->single_use =
+      true;  // a second way back runs the group again, see `run_groups_with_graph`
+  at::Tensor x = embed(tower, pixels);  // (B·N, D)
   const int64_t depth = learned.defined() ? learned.size(0) : 0;
   const Rows rows{pixels.size(0), x.size(0) / pixels.size(0), depth == 0 ? 0 : learned.size(1)};
   for (int64_t i = 0; i < static_cast<int64_t>(tower.blocks.size()); ++i) {
     if (i < depth) {
       const bool norm = i == 0 && tower.ln_pre.weight.defined();
       x = with_learned(x, rows, norm ? normalise(learned[i], tower.ln_pre) : learned[i]);
-      wanted = i == 0 ? learned_rows(rows) : at::Tensor();
     }
+    // Of the first block's input, nothing but the learned rows is learned; of the others, all is.
+    const at::Tensor wanted = i == 0 && depth > 0 ? learned_rows(rows) : at::Tensor();
     x = run_block(tower.blocks[i], x, sequence, wanted);  // the last: (B, D)
   }
   sequence->normal_room.reset();  // the graph lives on, these need not

@@ -41,6 +41,19 @@ ContextOptions context_of(const TrainedPrompt& prompt) {
   return options;
 }
 
+/// The learner that the prompt says it is of. What would be a wrong option in training is here a
+/// file that does not fit its model.
+std::unique_ptr<PromptLearner> learner_of(const Clip& clip, const TrainedPrompt& prompt,
+                                          const std::vector<std::string>& class_names) {
+  try {
+    return make_learner(clip, class_names, context_of(prompt));
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kUsage) throw;
+    fail(ErrorKind::kContent, "this ", method_name(prompt.method),
+         " prompt does not fit its model; the file is damaged: ", e.what());
+  }
+}
+
 /// The learned values as the file holds them, in the learner's order.
 std::vector<at::Tensor> stored_values(const TrainedPrompt& prompt, const PromptLearner& learner) {
   std::vector<at::Tensor> values;
@@ -84,7 +97,7 @@ PromptedClasses::PromptedClasses(const Clip& clip, const TrainedPrompt& prompt,
          "--class-specific false to use a prompt on new classes");
   }
   auto impl = std::make_shared<Impl>(Impl{clip, nullptr, {}, {}, {}});
-  impl->learner = make_learner(clip, class_names, context_of(prompt));
+  impl->learner = learner_of(clip, prompt, class_names);
   impl->values = stored_values(prompt, *impl->learner);
   impl->image = impl->learner->image_prompts(impl->values);
   if (!impl->learner->conditional()) {

@@ -78,13 +78,19 @@ class Estimator {
     return static_cast<int64_t>(plain.size() + random.size());
   }
 
-  int64_t steps_of(const Cell& cell) {
+  int64_t images_to_learn(const Cell& cell) {
     Log quiet;
     const Split drawn =
         draw_split(split_of(cell.set), cell.shots, cell.seed, trained_half(), quiet);
-    const auto images = static_cast<int64_t>(drawn.train.size());
-    const int64_t batch = std::max<int64_t>(1, std::min(cell.fit.train.batch, images));
-    return cell.fit.train.epochs * (images / batch);
+    return static_cast<int64_t>(drawn.train.size());
+  }
+
+  int64_t batch_of(const Cell& cell) {
+    return std::max<int64_t>(1, std::min(cell.fit.train.batch, images_to_learn(cell)));
+  }
+
+  int64_t steps_of(const Cell& cell) {
+    return cell.fit.train.epochs * (images_to_learn(cell) / batch_of(cell));
   }
 
   double image_seconds() {
@@ -115,8 +121,9 @@ class Estimator {
   double step_seconds(const Cell& cell) {
     const Split half = select_half(split_of(cell.set), trained_half());
     const ContextOptions& context = cell.fit.context;
-    const auto images = static_cast<double>(cell.fit.train.batch);
-    const double text = text_seconds(half.class_names, context, true);
+    const auto images = static_cast<double>(batch_of(cell));
+    const bool fixed = context.kind == PromptKind::kVpt;  // texts, which are encoded once
+    const double text = fixed ? 0 : text_seconds(half.class_names, context, true);
     if (context.kind == PromptKind::kCoCoOp) return text * images;
     return text + (prompts_images(context.kind) ? images * image_step_seconds(context) : 0.0);
   }

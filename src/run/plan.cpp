@@ -45,7 +45,8 @@ Json training_json(const Setting& setting, const Cell& cell) {
   if (cell.kind == CellKind::kPrompt) {
     FitOptions copy = cell.fit;
     for (const Field& field : fit_fields(copy)) {
-      if (field.name == "checkpoint-seconds") continue;  // decides when, not what
+      // These decide when, not what.
+      if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
       out["options"][field.name] = field.print();
     }
   }
@@ -119,7 +120,7 @@ std::vector<Cell> scoring_cells(const Setting& setting, const SetSpec& set) {
   return cells;
 }
 
-/// The cell that encodes what the others read, so that the image tower sees each image once,
+/// The cell that encodes what the others read, so that the plain image tower sees each image once,
 /// whatever the number of processes.
 Cell images_cell(const SetSpec& set, const std::vector<Cell>& scoring) {
   Cell images;

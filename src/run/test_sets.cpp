@@ -27,7 +27,16 @@ Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet&
   FeatureOptions options = test.options;
   options.prompts = classes.image_prompts();
   Log quiet;  // what cannot be read was said when the set was opened
-  return score(test_features(clip, test.split.image_root, test.split.test, options, quiet));
+  const FeatureSet set =
+      test_features(clip, test.split.image_root, test.split.test, options, quiet);
+  if (set.kept != test.features.kept) {
+    fail(ErrorKind::kContent, "the images of '", test.split.name,
+         "' have changed since their features were kept: ", set.kept.size(), " can be read now, ",
+         test.features.kept.size(), " could be then",
+         set.failed.empty() ? std::string() : cat("; ", set.failed.front()),
+         "; repair them, or run again with another --cache");
+  }
+  return score(set);
 }
 
 Score score_templates(const Clip& clip, const std::vector<std::string>& templates,

@@ -26,8 +26,7 @@ Json configuration(const FitOptions& options) {
   FitOptions copy = options;
   Json out;
   const char* names[] = {"none", "aware", "post-training"};
-  const char* kinds[] = {"coop", "cocoop", "maple", "ivlp", "vpt", "deep-text"};
-  out["method"] = kinds[static_cast<int>(options.context.kind)];
+  out["method"] = method_name(static_cast<PromptMethod>(options.context.kind));
   out["quantization"] = names[static_cast<int>(options.train.quantization)];
   for (const Field& field : fit_fields(copy)) out[field.name] = field_value(field);
   out["shots"] = options.shots;

@@ -343,6 +343,13 @@ TEST(ImportTest, HostileAndDamagedCheckpointsEndWithThree) {
   const std::string whole = checkpoint(coop(), Format::kLegacy);
   EXPECT_TRUE(says(Importer(whole.substr(0, whole.size() - 1)).refusal(3, kWords), "has only"));
   EXPECT_TRUE(says(Importer(std::string("no checkpoint")).refusal(3, kWords), "neither"));
+  for (size_t frozen : {size_t{1}, size_t{2}}) {  // token_prefix and token_suffix of no class
+    std::vector<Entry> entries = coop();
+    entries.at(frozen).sizes[0] = 0;
+    entries.at(frozen).values.clear();
+    const RunResult r = Importer(entries).run(kWords);
+    EXPECT_TRUE(r.code == 0 || r.code == 3) << entries.at(frozen).name << ": " << r.err;
+  }
   const Importer absent(coop());
   EXPECT_EQ(testing_support::run({"import", absent.file("none"), "--clip",
                                   testing_support::tiny_oracle() + "/hf", "--out", absent.out()})

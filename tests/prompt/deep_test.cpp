@@ -140,6 +140,25 @@ TEST(DeepPrompts, GradientOfTheImageRowsIsTheSlopeInChunksAndInOne) {
   }
 }
 
+TEST(DeepPrompts, OfDepthOneHaveTheirWholeGradientThroughManyBlocks) {
+  const Clip clip = Clip::load(QPROMPT_SOURCE_DIR "/assets/demo/clip/model.safetensors", {});
+  ASSERT_GT(clip.config().image_layers, 2);
+  const auto learner = make_learner(clip, kNames, of_kind(PromptKind::kVpt, 2, 1));
+  const int64_t size = clip.config().image_size;
+  const at::Tensor images = at::arange(2 * 3 * size * size).view({2, 3, size, size}).sin();
+  const at::Tensor rows = 50 * learner->image_prompts(start(*learner)).learned;  // (1, n, W)
+  const at::Tensor weight = at::arange(2 * clip.config().embed_dim).view({2, -1}).cos();
+  const at::Tensor direction = at::arange(rows.numel()).view(rows.sizes()).sin();
+  const auto value = [&](const at::Tensor& learned) {
+    return (clip.encode_image(images, {learned}).to(at::kDouble) * weight).sum().item<double>();
+  };
+  const double expected = slope(value, rows, direction);
+  const at::Tensor leaf = rows.detach().clone().requires_grad_();
+  (clip.encode_image(images, {leaf}) * weight).sum().backward();
+  const double found = (leaf.grad() * direction).sum().item<double>();
+  EXPECT_NEAR(found, expected, 0.01 * std::abs(expected) + 1e-3);
+}
+
 TEST(DeepPrompts, DeeperProjectionsStartAsCopiesOfOne) {
   const auto learner = make_learner(tiny(), kNames, of_kind(PromptKind::kMaPLe, 2, 2));
   const auto specs = learner->parameters();

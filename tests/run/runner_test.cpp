@@ -125,6 +125,31 @@ TEST_F(RunnerTest, BaseToNewTrainsOnTheBaseHalfAndTestsBothFromTheFiles) {
   EXPECT_EQ(score_prompt(clip, prompt, fresh).predictions, tests[1].predictions);
 }
 
+TEST_F(RunnerTest, AnImageThatBrokeBehindTheCacheIsNotScoredAsItsNeighbour) {
+  write_recipe(folder_, "");
+  Log log;
+  const Clip clip = Clip::load(demo_clip(), {});
+  const Split split = load_split({folder_ / "garments", ""}, log);
+  FitOptions fit;
+  fit.context.kind = PromptKind::kVpt;
+  fit.train.epochs = 1;
+  fit.train.batch = 8;
+  fit.features.cache = "none";
+  const TrainedPrompt prompt = fit_prompt(clip, split, fit, log).prompt;
+  FeatureOptions features;
+  features.cache = folder_ / "kept";
+  const TestSet first = open_test_set(clip, split, Half::kAll, features, log);
+  EXPECT_EQ(score_prompt(clip, prompt, first).total, 18);
+  const std::filesystem::path image =
+      std::filesystem::path(split.image_root) / split.test.front().path;
+  const auto time = std::filesystem::last_write_time(image);
+  write_all(image.string(), std::string(std::filesystem::file_size(image), '\0'));
+  std::filesystem::last_write_time(image, time);
+  const TestSet again = open_test_set(clip, split, Half::kAll, features, log);  // all cached
+  ASSERT_EQ(again.features.kept.size(), 18u);
+  EXPECT_THROW(score_prompt(clip, prompt, again), Error);
+}
+
 TEST_F(RunnerTest, FewShotTestsAllClassesForEveryNumberOfShots) {
   run("protocol = \"few-shot\"\nmethods = [\"zero-shot\", \"coop\"]\nshots = [1, 4]\nseeds = [3]\n"
       "datasets = [\"garments\", \"others\"]\n[options]\nepochs = 1\nbatch = 4\n[shot.4]\nepochs = "

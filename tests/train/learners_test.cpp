@@ -205,6 +205,52 @@ TEST(ConditionalPrompts, HaveNoMatrixOfClasses) {
   EXPECT_THROW(class_matrix(tiny(), trained.prompt, split.class_names), Error);
 }
 
+/// What is said of a prompt that a hostile or damaged file might hold.
+std::string refusal(const TrainedPrompt& prompt) {
+  try {
+    PromptedClasses(tiny(), prompt, {"ant", "bee"});
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kContent) << e.what();
+    return e.what();
+  }
+  return "it was accepted";
+}
+
+TEST(HostilePrompts, OfGoodFormButAnotherShapeAreRefusedAsContent) {
+  const Split split = pictures();
+  Log log;
+  const auto train = [&](PromptKind kind) {
+    FitOptions options = quick(kind);
+    options.train.quantization = Quantization::kNone;
+    options.train.epochs = 1;
+    return fit_prompt(tiny(), split, options, log).prompt;
+  };
+  TrainedPrompt deep = train(PromptKind::kDeepText);
+  deep.depth = 200;
+  EXPECT_NE(refusal(deep).find("depth 200"), std::string::npos) << refusal(deep);
+  TrainedPrompt words = train(PromptKind::kMaPLe);
+  words.initial_words = "photo";
+  EXPECT_NE(refusal(words).find("does not fit its model"), std::string::npos);
+  TrainedPrompt rows = train(PromptKind::kVpt);
+  rows.n_ctx = 5000;
+  for (StoredTensor& tensor : rows.tensors) {
+    tensor.shape[0] = 5000;
+    tensor.plain.assign(static_cast<size_t>(tensor.count()), 0.0F);
+  }
+  const PromptedClasses accepted(tiny(), rows, {"ant", "bee"});
+  const int64_t size = tiny().config().image_size;
+  try {
+    tiny().encode_image(at::zeros({1, 3, size, size}), accepted.image_prompts());
+    ADD_FAILURE() << "5,000 rows an image were taken";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kContent);
+  }
+  TrainedPrompt width = train(PromptKind::kMaPLe);
+  width.width = 64;
+  width.tensors[0].shape = {2, 64};
+  EXPECT_NE(refusal(width).find("another shape"), std::string::npos);
+}
+
 TEST(ClassifierOfEveryLearner, AnswersAsTheScoreDoes) {
   const Split split = pictures();
   Log log;
