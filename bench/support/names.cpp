@@ -1,5 +1,7 @@
 #include "support/random_clip.h"
 
+#include <map>
+
 namespace qprompt::bench {
 namespace {
 
@@ -89,6 +91,23 @@ Names random_names(const Sizes& sizes, int64_t count) {
     for (size_t i = 0; i < length; ++i) name.push_back(rng.below(sizes.vocab - 2));
   }
   return names;
+}
+
+std::vector<std::string> words_of(const Names& names) {
+  constexpr char kWords[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr int64_t kCount = sizeof kWords - 1;
+  std::map<size_t, int64_t> met;  // length → how many names of it
+  std::vector<std::string> texts;
+  for (const auto& name : names) {
+    int64_t number = met[name.size()]++;
+    std::string text;
+    for (size_t i = 0; i < name.size(); ++i, number /= kCount) {
+      text += cat(i == 0 ? "" : " ", kWords[number % kCount]);
+    }
+    if (number != 0) fail(ErrorKind::kInternal, "too many names of ", name.size(), " ids");
+    texts.push_back(text);
+  }
+  return texts;
 }
 
 IdCoop::IdCoop(const Clip& clip, const Names& names, int64_t n_ctx)

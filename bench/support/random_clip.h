@@ -46,6 +46,10 @@ Names pet_breeds(const Sizes& sizes);
 // Random ids; lengths of 1 to 6 ids with a mean of 2.5, as ImageNet's names have.
 Names random_names(const Sizes& sizes, int64_t count);
 
+// Each name as words of one letter or digit: text that the made-up vocabulary turns into as many
+// ids, different from all others of its length. At most 36 names of one id.
+std::vector<std::string> words_of(const Names& names);
+
 // CoOp over names that are ids already: start, M context rows, name, ".", end.
 class IdCoop final : public PromptLearner {
  public:
@@ -62,11 +66,16 @@ class IdCoop final : public PromptLearner {
 // The id of "." in CLIP's vocabulary (modulo a toy one).
 int64_t full_stop(int64_t vocab);
 
-// Seconds that the four matrix products of `layers` blocks take alone on `rows` rows: x·Wᵀ forward
-// and, where asked, g·W backward, by at::mm into buffers that exist, each layer's weights its own.
+// Multiplications and additions of the four matrix products of `layers` blocks on `rows` rows, both
+// ways.
+double block_flops(int64_t width, int64_t layers, int64_t rows);
+
+// The four matrix products of `layers` blocks alone on `rows` rows: x·Wᵀ forward and, where asked,
+// g·W backward, by at::mm into buffers that exist, each layer's weights its own. With `few_read`
+// the last block has keys and values alone: few of its rows are read, and only those go further.
 class Products {
  public:
-  Products(int64_t width, int64_t layers, int64_t rows, bool backward);
+  Products(int64_t width, int64_t layers, int64_t rows, bool backward, bool few_read = false);
   void run();
   double flops() const { return flops_; }  // multiplications and additions
 

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -133,7 +134,10 @@ std::vector<Sample> race(const Settings& settings, const std::vector<Runner>& ru
   return samples;
 }
 
-int64_t resident_bytes() { return status_bytes("VmRSS"); }
+int64_t resident_bytes() {
+  malloc_trim(0);  // what was freed is not held, though the heap may keep it
+  return status_bytes("VmRSS");
+}
 
 int report_memory(int64_t loaded, const Json& more) {
   const Json line{{"loaded", loaded}, {"peak", status_bytes("VmHWM")}, {"more", more}};

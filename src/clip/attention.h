@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "clip/frozen_matrix.h"
 #include "clip/packed_plan.h"
 
 namespace qprompt::clip {
@@ -16,6 +17,7 @@ struct Sequence {
   std::shared_ptr<const PackedPlan> packed;  ///< text; null: images
   int64_t images = 0;                        ///< B: rows are those of B images, equally many each
 
+  Packing packing = Packing::kKept;  ///< of the blocks' weights
   bool single_use = false;  ///< backward comes once at most, and drops what was kept as it goes
   /// Buffers whose content no block keeps, by their use; the next block takes them over. They spare
   /// the allocator from a mixture of blocks that stay and blocks that go.

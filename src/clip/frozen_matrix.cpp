@@ -63,20 +63,21 @@ FrozenMatrix::FrozenMatrix(at::Tensor weight) : state_(std::make_shared<State>()
 
 const at::Tensor& FrozenMatrix::weight() const { return state_->weight; }
 
-void FrozenMatrix::apply_transposed(const at::Tensor& x, const at::Tensor& y,
-                                    const Epilogue& then) const {
+void FrozenMatrix::apply_transposed(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
+                                    Packing packing) const {
   State& state = *state_;
   std::call_once(state.forward_once,
                  [&] { state.forward = make_packed_product(state.weight.t()); });
-  if (state.forward) return state.forward->run(x, y, then);
+  if (state.forward) return state.forward->run(x, y, then, packing);
   plain_product(x, state.weight.t(), y);
   finish(y, then);
 }
 
-void FrozenMatrix::apply(const at::Tensor& x, const at::Tensor& y, const Epilogue& then) const {
+void FrozenMatrix::apply(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
+                         Packing packing) const {
   State& state = *state_;
   std::call_once(state.backward_once, [&] { state.backward = make_packed_product(state.weight); });
-  if (state.backward) return state.backward->run(x, y, then);
+  if (state.backward) return state.backward->run(x, y, then, packing);
   plain_product(x, state.weight, y);
   finish(y, then);
 }

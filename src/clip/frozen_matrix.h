@@ -19,6 +19,12 @@ struct Epilogue {
   enum class Act { kNone, kQuickGelu, kGelu } act = Act::kNone;
 };
 
+/// What becomes of weights that were laid out for the kernel. Results are the same.
+enum class Packing {
+  kKept,    ///< they stay: twice the memory of the weights where both directions are used
+  kPassing  ///< laid out for each product where that costs little; not where they stay already
+};
+
 /// A frozen weight W (out, in), on the CPU in float or double. Which library multiplies is decided
 /// by the processor alone, so that one machine always gives the same bits: oneDNN where it has a
 /// kernel for weights laid out in advance (AVX-512 at present; `bench_text_step` prints what each
@@ -30,9 +36,11 @@ class FrozenMatrix {
 
   const at::Tensor& weight() const;  ///< (out, in)
   /// y (N, out) = x (N, in) Wᵀ, then the epilogue. All contiguous; y is not x or a part of it.
-  void apply_transposed(const at::Tensor& x, const at::Tensor& y, const Epilogue& then) const;
+  void apply_transposed(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
+                        Packing packing = Packing::kKept) const;
   /// y (N, in) = x (N, out) W, then the epilogue: the gradient's way back.
-  void apply(const at::Tensor& x, const at::Tensor& y, const Epilogue& then) const;
+  void apply(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
+             Packing packing = Packing::kKept) const;
 
  private:
   struct State;

@@ -17,9 +17,10 @@ using Act = Epilogue::Act;
 
 /// What one call keeps for its backward pass.
 struct Trace {
-  at::Tensor x;          // (T, D)
-  at::Tensor stats_1;    // (T, 2): mean and 1/deviation of each row
-  AttentionInput asked;  // qkv (T, 3D), or q (Q, D) and kv (T, 2D)
+  Packing packing = Packing::kKept;  // as in the call's sequence
+  at::Tensor x;                      // (T, D)
+  at::Tensor stats_1;                // (T, 2): mean and 1/deviation of each row
+  AttentionInput asked;              // qkv (T, 3D), or q (Q, D) and kv (T, 2D)
   at::Tensor probabilities;
   at::Tensor mid;      // (Q, D): the residual stream between attention and MLP
   at::Tensor stats_2;  // (Q, 2)
@@ -75,21 +76,24 @@ at::Tensor norm_backward(const at::Tensor& x, const at::Tensor& stats, const Lay
 }
 
 /// x Wᵀ + bias, and what else `then` says.
-void product_into(const at::Tensor& y, const at::Tensor& x, const Affine& layer, Epilogue then) {
+void product_into(const at::Tensor& y, const at::Tensor& x, const Affine& layer, Epilogue then,
+                  Packing packing) {
   then.bias = layer.bias;
-  layer.weight.apply_transposed(x, y, then);
+  layer.weight.apply_transposed(x, y, then, packing);
 }
 
-at::Tensor product(const at::Tensor& x, const Affine& layer, const Epilogue& then) {
+at::Tensor product(const at::Tensor& x, const Affine& layer, const Epilogue& then,
+                   Packing packing) {
   const at::Tensor y = at::empty({x.size(0), layer.bias.size(0)}, x.options());
-  product_into(y, x, layer, then);
+  product_into(y, x, layer, then, packing);
   return y;
 }
 
 /// The gradient's way back through an affine layer.
-at::Tensor product_back(const at::Tensor& grad, const Affine& layer, const Epilogue& then = {}) {
+at::Tensor product_back(const at::Tensor& grad, const Affine& layer, Packing packing,
+                        const Epilogue& then = {}) {
   const at::Tensor y = at::empty({grad.size(0), layer.weight.weight().size(1)}, grad.options());
-  layer.weight.apply(grad, y, then);
+  layer.weight.apply(grad, y, then, packing);
   return y;
 }
 
@@ -116,51 +120,58 @@ at::Tensor mlp(const Block& block, const at::Tensor& mid, const Sequence& sequen
       borrow(sequence.hidden_room, mid.size(0), block.fc.bias.size(0), mid);  // (Q, F)
   if (trace == nullptr) {
     const Act act = block.activation == Activation::kGelu ? Act::kGelu : Act::kQuickGelu;
-    product_into(a, normal.y, block.fc, {.act = act});
+    product_into(a, normal.y, block.fc, {.act = act}, sequence.packing);
   } else {
     trace->mid = mid;
     trace->stats_2 = normal.stats;
-    trace->slope = product(normal.y, block.fc, {});
+    trace->slope = product(normal.y, block.fc, {}, sequence.packing);
     activate_keeping_slope(trace->slope, block.activation, a);
   }
-  return product(a, block.proj, {.add = mid});
+  return product(a, block.proj, {.add = mid}, sequence.packing);
 }
 
 /// Fills `trace` unless it is null. x (T, D) → (T, D) or (Q, D).
 at::Tensor forward_block(const Block& block, const at::Tensor& x, const Sequence& sequence,
                          Trace* trace) {
   const Normalised normal = fused_norm(x, block.ln_1, sequence);  // (T, D)
+  const Packing packing = sequence.packing;
   AttentionInput asked;
   at::Tensor residual = x;
   if (block.last) {
     const at::Tensor read = sequence.read_rows(x.size(0));
     residual = x.index_select(0, read);  // (Q, D)
-    asked = {product(normal.y.index_select(0, read), block.q, {}), product(normal.y, block.kv, {})};
+    asked = {product(normal.y.index_select(0, read), block.q, {}, packing),
+             product(normal.y, block.kv, {}, packing)};
   } else {
-    asked.a = product(normal.y, block.qkv, {});
+    asked.a = product(normal.y, block.qkv, {}, packing);
   }
   const AttentionOutput attention = attend(asked, sequence);
   if (trace != nullptr) {
+    trace->packing = packing;
     trace->x = x;
     trace->stats_1 = normal.stats;
     trace->asked = asked;
     trace->probabilities = attention.probabilities;
   }
-  return mlp(block, product(attention.seen, block.out, {.add = residual}), sequence, trace);
+  return mlp(block, product(attention.seen, block.out, {.add = residual}, packing), sequence,
+             trace);
 }
 
 /// The gradient of the middle of the residual stream: (Q, D) → (Q, D).
 at::Tensor mlp_backward(const Block& block, const Trace& trace, const at::Tensor& grad) {
-  const at::Tensor h_grad = product_back(grad, block.proj, {.times = trace.slope});  // (Q, F)
-  return norm_backward(trace.mid, trace.stats_2, block.ln_2, product_back(h_grad, block.fc), grad);
+  const at::Tensor h_grad =
+      product_back(grad, block.proj, trace.packing, {.times = trace.slope});  // (Q, F)
+  return norm_backward(trace.mid, trace.stats_2, block.ln_2,
+                       product_back(h_grad, block.fc, trace.packing), grad);
 }
 
 /// The gradient of x for the wanted rows alone: the others' is zero.
 at::Tensor wanted_rows(const Block& block, const Trace& trace, const at::Tensor& qkv_grad,
                        const at::Tensor& mid_grad, const at::Tensor& wanted) {
   const auto take = [&](const at::Tensor& t) { return t.index_select(0, wanted); };
-  const at::Tensor rows = norm_backward(take(trace.x), take(trace.stats_1), block.ln_1,
-                                        product_back(take(qkv_grad), block.qkv), take(mid_grad));
+  const at::Tensor rows =
+      norm_backward(take(trace.x), take(trace.stats_1), block.ln_1,
+                    product_back(take(qkv_grad), block.qkv, trace.packing), take(mid_grad));
   return at::zeros_like(trace.x).index_copy_(0, wanted, rows);
 }
 
@@ -168,15 +179,15 @@ at::Tensor backward_block(const Block& block, const Trace& trace, const Sequence
                           const at::Tensor& grad, const at::Tensor& wanted) {
   const at::Tensor mid_grad = mlp_backward(block, trace, grad.contiguous());  // (Q, D)
   const AttentionInput asked = attend_backward(trace.asked, sequence, trace.probabilities,
-                                               product_back(mid_grad, block.out));
+                                               product_back(mid_grad, block.out, trace.packing));
   if (!block.last) {
     if (wanted.defined()) return wanted_rows(block, trace, asked.a, mid_grad, wanted);
-    return norm_backward(trace.x, trace.stats_1, block.ln_1, product_back(asked.a, block.qkv),
-                         mid_grad);
+    return norm_backward(trace.x, trace.stats_1, block.ln_1,
+                         product_back(asked.a, block.qkv, trace.packing), mid_grad);
   }
   const at::Tensor read = sequence.read_rows(trace.x.size(0));
-  at::Tensor normal_grad = product_back(asked.b, block.kv);  // (T, D)
-  normal_grad.index_add_(0, read, product_back(asked.a, block.q));
+  at::Tensor normal_grad = product_back(asked.b, block.kv, trace.packing);  // (T, D)
+  normal_grad.index_add_(0, read, product_back(asked.a, block.q, trace.packing));
   const at::Tensor residual = at::zeros_like(trace.x).index_add_(0, read, mid_grad);
   return norm_backward(trace.x, trace.stats_1, block.ln_1, normal_grad, residual);
 }

@@ -24,10 +24,12 @@ VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Place
 /// D) or undefined: its first rows are appended to those of every image, without position, before
 /// the layer norm and block 0; before block i < J, the appended rows become `learned[i]` (Jia et
 /// al., "Visual Prompt Tuning", §3.2; Khattak et al., MaPLe, §3.2).
-at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned);
+at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned,
+                   Packing packing = Packing::kKept);
 
 /// The same, differentiable in `learned`; `image_chunk` images (0: all) keep what backward needs at
-/// a time, the others are run again on the way back.
+/// a time, the others are run again on the way back. Weights that are laid out for the kernel do
+/// not stay: for both directions they would take more than the activations of a small batch.
 at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
                             const at::Tensor& learned, int64_t image_chunk);
 

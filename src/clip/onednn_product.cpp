@@ -28,7 +28,13 @@ using Tag = dnnl::memory::format_tag;
 
 constexpr auto kFloat = dnnl::memory::data_type::f32;
 constexpr int64_t kTypicalRows = 256;  // the layout is chosen for about so many rows
-constexpr size_t kMostPrepared = 64;   // one for each number of rows and epilogue met
+/// Weights pass for so many rows and more: with fewer, laying them out each time would cost more
+/// than about an eighth of the product …
+constexpr int64_t kManyRows = 384;
+/// … and for fewer than so many: the rows that the last block reads, a small part of a tower's
+/// work.
+constexpr int64_t kFewRows = 32;
+constexpr size_t kMostPrepared = 64;  // one for each number of rows and epilogue met
 constexpr float kQuickGeluSlope = 1.702f;
 
 dnnl::memory::desc dense(int64_t rows, int64_t columns) {
@@ -66,7 +72,8 @@ class HugePages {
     begin_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (begin_ == MAP_FAILED) throw std::bad_alloc();
 #ifdef MADV_HUGEPAGE
-    madvise(begin_, mapped_, MADV_HUGEPAGE);
+    // Whole ones only: a last one that is half used would be held whole.
+    if (bytes >= kPage) madvise(data(), bytes / kPage * kPage, MADV_HUGEPAGE);
 #endif
   }
   ~HugePages() { munmap(begin_, mapped_); }
@@ -77,6 +84,7 @@ class HugePages {
     const auto address = reinterpret_cast<uintptr_t>(begin_);
     return reinterpret_cast<void*>((address + kPage - 1) / kPage * kPage);
   }
+  size_t size() const { return mapped_ - kPage; }
 
  private:
   static constexpr size_t kPage = size_t{2} << 20;
@@ -84,22 +92,28 @@ class HugePages {
   void* begin_;
 };
 
+/// This thread's room for weights that are laid out for one product. It is kept, since fresh pages
+/// would cost as much as what is written there.
+void* passing_room(size_t bytes) {
+  thread_local std::unique_ptr<HugePages> room;
+  if (!room || room->size() < bytes) room = std::make_unique<HugePages>(bytes);
+  return room->data();
+}
+
 class OneDnnProduct : public PackedProduct {
  public:
-  OneDnnProduct(const dnnl::engine& engine, const dnnl::memory::desc& layout, const at::Tensor& b)
-      : engine_(engine),
-        k_(b.size(0)),
-        n_(b.size(1)),
-        room_(layout.get_size()),
-        packed_(layout, engine, room_.data()) {
-    const dnnl::memory::desc plain({k_, n_}, kFloat, {b.stride(0), b.stride(1)});
-    dnnl::memory from(plain, engine_, b.data_ptr());
-    dnnl::stream stream(engine_);
-    dnnl::reorder(from, packed_).execute(stream, from, packed_);
-    stream.wait();
+  OneDnnProduct(const dnnl::engine& engine, const dnnl::memory::desc& layout, at::Tensor b)
+      : engine_(engine), b_(std::move(b)), k_(b_.size(0)), n_(b_.size(1)), layout_(layout) {
+    const dnnl::memory::desc plain({k_, n_}, kFloat, {b_.stride(0), b_.stride(1)});
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    const dnnl::reorder::primitive_desc description(engine_, plain, engine_, layout_, attributes);
+    from_ = dnnl::memory(plain, engine_, b_.data_ptr());
+    lay_out_ = {dnnl::reorder(description), description.scratchpad_desc()};
   }
 
-  void run(const at::Tensor& x, const at::Tensor& y, const Epilogue& then) const override {
+  void run(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
+           Packing packing) const override {
     const Form form{x.size(0), then.bias.defined(), then.add.defined(), then.times.defined(),
                     then.act};
     if (form.rows == 0) return;
@@ -109,7 +123,7 @@ class OneDnnProduct : public PackedProduct {
     };
     std::unordered_map<int, dnnl::memory> arguments{
         {DNNL_ARG_SRC, memory(x, form.rows, k_)},
-        {DNNL_ARG_WEIGHTS, packed_},
+        {DNNL_ARG_WEIGHTS, weights_for(form.rows, packing)},
         {DNNL_ARG_DST, memory(y, form.rows, n_)},
     };
     if (form.bias) arguments.emplace(DNNL_ARG_BIAS, memory(then.bias, 1, n_));
@@ -119,20 +133,42 @@ class OneDnnProduct : public PackedProduct {
       arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(place++) | DNNL_ARG_SRC_1,
                         memory(other, form.rows, n_));
     }
-    const at::Tensor room =
-        at::empty({static_cast<int64_t>(prepared.scratch.get_size())}, at::kByte);
-    arguments.emplace(DNNL_ARG_SCRATCHPAD,
-                      dnnl::memory(prepared.scratch, engine_, room.data_ptr()));
-    dnnl::stream stream(engine_);
-    prepared.product.execute(stream, arguments);
-    stream.wait();
+    execute(prepared, std::move(arguments));
   }
 
  private:
   struct Prepared {
-    dnnl::matmul product;
+    dnnl::primitive product;
     dnnl::memory::desc scratch;
   };
+
+  void execute(const Prepared& what, std::unordered_map<int, dnnl::memory> arguments) const {
+    const at::Tensor room = at::empty({static_cast<int64_t>(what.scratch.get_size())}, at::kByte);
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(what.scratch, engine_, room.data_ptr()));
+    dnnl::stream stream(engine_);
+    what.product.execute(stream, arguments);
+    stream.wait();
+  }
+
+  dnnl::memory laid_out(void* where) const {
+    const dnnl::memory to(layout_, engine_, where);
+    execute(lay_out_, {{DNNL_ARG_FROM, from_}, {DNNL_ARG_TO, to}});
+    return to;
+  }
+
+  /// The weights as the kernel takes them.
+  dnnl::memory weights_for(int64_t rows, Packing packing) const {
+    {
+      const std::lock_guard lock(packing_);
+      const bool passing = packing == Packing::kPassing && (rows >= kManyRows || rows < kFewRows);
+      if (!packed_ && !passing) {
+        room_ = std::make_unique<HugePages>(layout_.get_size());
+        packed_ = laid_out(room_->data());
+      }
+      if (packed_) return packed_;
+    }
+    return laid_out(passing_room(layout_.get_size()));
+  }
 
   Prepared prepare(const Form& form) const {
     const std::lock_guard lock(mutex_);
@@ -154,17 +190,21 @@ class OneDnnProduct : public PackedProduct {
     attributes.set_post_ops(after);
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const dnnl::memory::desc x = dense(form.rows, k_), y = dense(form.rows, n_);
-    const dnnl::memory::desc w = packed_.get_desc();
-    const auto what =
-        form.bias ? dnnl::matmul::desc(x, w, dense(1, n_), y) : dnnl::matmul::desc(x, w, y);
+    const auto what = form.bias ? dnnl::matmul::desc(x, layout_, dense(1, n_), y)
+                                : dnnl::matmul::desc(x, layout_, y);
     const dnnl::matmul::primitive_desc description(what, attributes, engine_);
     return {dnnl::matmul(description), description.scratchpad_desc()};
   }
 
   dnnl::engine engine_;
+  at::Tensor b_;  // (k, n)
   int64_t k_, n_;
-  HugePages room_;
-  dnnl::memory packed_;
+  dnnl::memory::desc layout_;
+  dnnl::memory from_;
+  Prepared lay_out_;
+  mutable std::mutex packing_;
+  mutable std::unique_ptr<HugePages> room_;
+  mutable dnnl::memory packed_;  // empty until the first product that keeps it
   mutable std::mutex mutex_;
   mutable std::map<Form, Prepared> prepared_;
 };

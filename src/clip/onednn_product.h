@@ -12,7 +12,8 @@ namespace qprompt::clip {
 class PackedProduct {
  public:
   virtual ~PackedProduct() = default;
-  virtual void run(const at::Tensor& x, const at::Tensor& y, const Epilogue& then) const = 0;
+  virtual void run(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
+                   Packing packing) const = 0;
 };
 
 /// `b` (k, n) may have any strides. nullptr where oneDNN is not built in or would not use packed

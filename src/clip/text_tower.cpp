@@ -44,8 +44,7 @@ at::Tensor replace_rows(const PackedPrompts& prompts, size_t block, const at::Te
 at::Tensor run_group(const TextTower& tower, const PackedPrompts& prompts) {
   auto sequence = std::make_shared<Sequence>();
   sequence->heads = tower.heads;
-  sequence->single_use =
-      true;  // a second way back runs the group again, see `run_groups_with_graph`
+  sequence->single_use = true;  // a second way back runs the group again
   sequence->packed = std::make_shared<const PackedPlan>(plan_packed(prompts));
   at::Tensor x = assemble(tower, prompts, *sequence->packed);  // (T, D)
   const at::Tensor& learned_rows = sequence->packed->learned_at;

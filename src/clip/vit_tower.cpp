@@ -74,12 +74,13 @@ VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Place
   return tower;
 }
 
-at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned) {
+at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned,
+                   Packing packing) {
   auto sequence = std::make_shared<Sequence>();
   sequence->heads = tower.heads;
   sequence->images = pixels.size(0);
-  sequence->single_use =
-      true;  // a second way back runs the group again, see `run_groups_with_graph`
+  sequence->packing = packing;
+  sequence->single_use = true;          // a second way back runs the group again
   at::Tensor x = embed(tower, pixels);  // (B·N, D)
   const int64_t depth = learned.defined() ? learned.size(0) : 0;
   const Rows rows{pixels.size(0), x.size(0) / pixels.size(0), depth == 0 ? 0 : learned.size(1)};
@@ -105,7 +106,7 @@ at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
   const int64_t each = ((whole ? images : image_chunk) + threads - 1) / threads;
   const at::Tensor placed = learned.to(tower.class_row.device(), tower.class_row.scalar_type());
   const RunGroup run = [tower, pixels](const Group& group, const at::Tensor& rows) {
-    return run_vit(tower, pixels.narrow(0, group.first, group.size()), rows);
+    return run_vit(tower, pixels.narrow(0, group.first, group.size()), rows, Packing::kPassing);
   };
   return run_groups_with_graph(group_items(images, each), run, placed, whole);
 }
