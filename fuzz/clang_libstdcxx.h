@@ -11,10 +11,17 @@
 #pragma push_macro("_GLIBCXX20_CONSTEXPR")
 #undef _GLIBCXX20_CONSTEXPR
 #define _GLIBCXX20_CONSTEXPR
-// Declared constexpr before; its definition for vector<bool>, which nothing here needs, must
-// differ.
+// Declared constexpr before; its definition for vector<bool> must differ.
 #define __fill_a1 __fill_a1_of_bits
 #include <vector>
 #undef __fill_a1
 #pragma pop_macro("_GLIBCXX20_CONSTEXPR")
+
+// vector<bool> still calls the one that was declared, so this is what it finds under that name.
+void fill_bits(std::_Bit_iterator, std::_Bit_iterator,
+               const bool&) __asm__("_ZSt9__fill_a1St13_Bit_iteratorS_RKb");
+__attribute__((weak, used)) void fill_bits(std::_Bit_iterator first, std::_Bit_iterator last,
+                                           const bool& bit) {
+  std::__fill_a1_of_bits(first, last, bit);
+}
 #endif

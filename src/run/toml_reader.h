@@ -1,14 +1,13 @@
 // TOML tables with the file and line in every complaint. Private to the room.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <set>
 #include <string>
 #include <vector>
 
 #include "qprompt/base.h"
 #include "run/recipe.h"
+#include "run/tomlpp.h"
 
 namespace qprompt::run {
 

@@ -98,6 +98,16 @@ TEST_F(RecipeTest, WrongValuesAreRefusedWithTheirLine) {
             {":5", "test images only"});
 }
 
+TEST_F(RecipeTest, CharactersOutsideAsciiAreReadInTextsAndRefusedElsewhere) {
+  const std::string good = "methods = [\"coop\"]\ndatasets = [\"garments\"]\n";
+  EXPECT_EQ(read("title = \"\"\"\\\n§ Ω 、\"\"\"\n" + good).title, "§ Ω 、");
+  expect_in(refusal(good + "bits = [Ω]"), {":5:"});
+  expect_in(refusal(good + "é = 1"), {":5:", "é"});
+  expect_in(refusal(good + "、"), {":5:"});
+  expect_in(refusal(good + "threads = 1\u00a0\n"), {":5:"});
+  expect_in(refusal(good + "\xcc\n"), {"recipe.toml:", "utf-8"});
+}
+
 TEST_F(RecipeTest, EveryShippedRecipeIsReadable) {
   int read_recipes = 0;
   const std::string recipes = std::string(QPROMPT_SOURCE_DIR) + "/recipes";
