@@ -5,9 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/clip.h"
+#include <ATen/core/Tensor.h>
 
-namespace qprompt::clip {
+#include "checkpoint/config.h"
+#include "qprompt/weights.h"
+
+namespace qprompt::checkpoint {
 
 /// Sizes and activation of both towers; `config` is what the public header shows.
 struct Architecture {
@@ -34,4 +37,4 @@ std::string shape_text(const Shape& shape);
 /// normalisation of the pixels is no part of it: it belongs to the transform, not to the model.
 Digest::Bytes fingerprint_of(const Architecture& architecture, const Tensors& weights);
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

@@ -4,21 +4,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "clip/architecture.h"
-#include "clip/attention.h"
-#include "clip/frozen_matrix.h"
+#include "engine/activation.h"
+#include "engine/frozen_matrix.h"
+#include "engine/sequence.h"
 
-namespace qprompt::clip {
-
-/// Where a tower lives, and the type of its matrices. Everything but the matrix products (layer
-/// norms, residual stream, attention) stays in the type of the vectors, which is float32.
-struct Placement {
-  at::Device device = at::kCPU;
-  at::ScalarType matrices = at::kFloat;
-};
+namespace qprompt::engine {
 
 struct LayerNorm {
   at::Tensor weight;  ///< (D)
@@ -43,22 +35,19 @@ struct Block {
 };
 using Blocks = std::vector<std::shared_ptr<const Block>>;
 
-at::Tensor place_vector(const Tensors& weights, const std::string& name, const Placement& where);
-at::Tensor place_matrix(const Tensors& weights, const std::string& name, const Placement& where);
-Affine place_affine(const Tensors& weights, const std::string& weight, const std::string& bias,
-                    const Placement& where);
-LayerNorm place_layer_norm(const Tensors& weights, const std::string& name, double eps,
-                           const Placement& where);
-/// Blocks `prefix` 0 … count − 1, the last of them marked.
-Blocks place_blocks(const Tensors& weights, const std::string& prefix, int64_t count,
-                    const ClipConfig& config, const Placement& where);
-
 /// x (T, D) → (T, D), or (Q, D) for the last block; differentiable in x. `wanted` (int64) names the
 /// rows of x whose gradient anyone needs, undefined for all; the others' is zero. Fused on the CPU
 /// (fused_block.h), in ATen operations elsewhere.
 at::Tensor run_block(const std::shared_ptr<const Block>& block, const at::Tensor& x,
                      const std::shared_ptr<const Sequence>& sequence,
                      const at::Tensor& wanted = {});
+
+/// Values that a block keeps for backward, for one row of x, and for one link of its attention.
+struct KeptValues {
+  int64_t row = 0;   ///< x, q, k, v, the middle of the residual stream, the slope of the MLP
+  int64_t link = 0;  ///< probabilities; of images none is kept
+};
+KeptValues kept_values(const Block& block, int64_t heads);
 
 /// (N, D) → (N, D).
 at::Tensor normalise(const at::Tensor& x, const LayerNorm& norm);
@@ -72,4 +61,4 @@ at::Tensor affine(const at::Tensor& x, const Affine& layer);
 /// The block in differentiable ATen operations, on any device and in any type of the matrices.
 at::Tensor generic_block(const Block& block, const at::Tensor& x, const Sequence& sequence);
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

@@ -5,10 +5,9 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
-#include "qprompt/clip.h"
-
-namespace qprompt::clip {
+namespace qprompt::engine {
 
 /// What is done with a product while it is still in the caches; undefined tensors do nothing.
 /// y = product + bias + add, or a(product + bias), or product ∘ times.
@@ -53,4 +52,4 @@ void for_rows(int64_t rows, int64_t width, const std::function<void(int64_t, int
 /// "oneDNN (brgemm:avx512_core)" or "LibTorch": which product FrozenMatrix uses here.
 std::string product_name();
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 
 /// Consecutive items [first, last): classes or images.
 struct Group {
@@ -33,4 +33,4 @@ at::Tensor run_groups(const std::vector<Group>& groups, const RunGroup& run,
 at::Tensor run_groups_with_graph(const std::vector<Group>& groups, const RunGroup& run,
                                  const at::Tensor& learned, bool keep);
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

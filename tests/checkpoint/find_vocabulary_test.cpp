@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
+#include "checkpoint/find_vocabulary.h"
 #include "qprompt/base.h"
-#include "qprompt/tokenizer.h"
 #include "tokenizer/test_vocabularies.h"
 
 namespace qprompt {

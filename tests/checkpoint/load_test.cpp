@@ -3,8 +3,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "clip/small_clip.h"
 #include "qprompt/weights.h"
+#include "support/small_clip.h"
 
 namespace qprompt {
 namespace {
@@ -23,10 +23,10 @@ std::string refused(const std::string& path, ErrorKind kind = ErrorKind::kConten
 class LoadClip : public ::testing::Test {
  protected:
   testing_support::TempFolder folder_;
-  clip::Tensors weights_ =
+  checkpoint::Tensors weights_ =
       testing_support::random_weights(testing_support::bare_architecture(), at::kFloat);
 
-  std::string save(const clip::Tensors& weights) {
+  std::string save(const checkpoint::Tensors& weights) {
     write_safetensors(folder_ / "model_bare.safetensors", weights, {});
     return folder_ / "model_bare.safetensors";
   }
@@ -107,7 +107,7 @@ TEST_F(LoadClip, IntegersThatContradictTheShapesAreRefused) {
 }
 
 TEST_F(LoadClip, HalfAndDoubleFilesOfEqualValuesHaveOneFingerprint) {
-  clip::Tensors half, twice;
+  checkpoint::Tensors half, twice;
   for (const auto& [name, tensor] : weights_) half[name] = tensor.to(at::kHalf);
   for (const auto& [name, tensor] : half) twice[name] = tensor.to(at::kFloat);
   const Digest::Bytes first = Clip::load(save(half), with_test_vocabulary()).fingerprint();
@@ -117,7 +117,7 @@ TEST_F(LoadClip, HalfAndDoubleFilesOfEqualValuesHaveOneFingerprint) {
 }
 
 TEST_F(LoadClip, PrefixesOfTrainingCheckpointsAreTakenOff) {
-  clip::Tensors wrapped{{"optimizer.state", at::zeros({4})}};
+  checkpoint::Tensors wrapped{{"optimizer.state", at::zeros({4})}};
   for (const auto& [name, tensor] : weights_) wrapped["module." + name] = tensor;
   const Digest::Bytes bare = Clip::load(save(weights_), with_test_vocabulary()).fingerprint();
   EXPECT_EQ(Clip::load(save(wrapped), with_test_vocabulary()).fingerprint(), bare);

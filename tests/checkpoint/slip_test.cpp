@@ -1,6 +1,6 @@
 // SLIP's layout: a file with its names gives what its model's equations give, written out in ATen.
-#include "clip/small_clip.h"
 #include "qprompt/weights.h"
+#include "support/small_clip.h"
 
 namespace qprompt {
 namespace {
@@ -12,9 +12,9 @@ using testing_support::with_test_vocabulary;
 constexpr int64_t kWidth = 64, kPatch = 5, kGrid = 3, kLayers = 2, kEmbed = 10;
 
 /// The image tower of facebookresearch/SLIP (timm's VisionTransformer) with its own names.
-clip::Tensors slip_image_weights() {
+checkpoint::Tensors slip_image_weights() {
   at::manual_seed(3);
-  clip::Tensors w;
+  checkpoint::Tensors w;
   const auto add = [&w](const std::string& name, at::IntArrayRef sizes, double scale) {
     w[name] = at::randn(sizes) * scale;
   };
@@ -45,7 +45,7 @@ clip::Tensors slip_image_weights() {
 }
 
 /// Pixels (B, 3, R, R) → (B, E).
-at::Tensor slip_image(const clip::Tensors& w, const at::Tensor& pixels) {
+at::Tensor slip_image(const checkpoint::Tensors& w, const at::Tensor& pixels) {
   const auto norm = [&w](const at::Tensor& x, const std::string& name) {
     const at::Tensor centred = x - x.mean(-1, true);
     return centred / (centred.pow(2).mean(-1, true) + 1e-6).sqrt() * w.at(name + ".weight") +
@@ -81,16 +81,16 @@ class SlipLayout : public ::testing::Test {
   }
   /// As its training script saves it: everything of the model below `prefix`.
   std::string save(const std::string& prefix) {
-    clip::Tensors all;
+    checkpoint::Tensors all;
     for (const auto& [name, tensor] : slip_) all[prefix + name] = tensor;
     write_safetensors(folder_ / "slip.safetensors", all, {});
     return folder_ / "slip.safetensors";
   }
 
   testing_support::TempFolder folder_;
-  const clip::Tensors openai_ =
+  const checkpoint::Tensors openai_ =
       testing_support::random_weights(testing_support::bare_architecture(), at::kFloat);
-  clip::Tensors slip_ = slip_image_weights();
+  checkpoint::Tensors slip_ = slip_image_weights();
 };
 
 TEST_F(SlipLayout, EqualsItsEquations) {

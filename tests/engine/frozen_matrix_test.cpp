@@ -1,5 +1,5 @@
 // Products with frozen weights, whatever multiplies here.
-#include "clip/frozen_matrix.h"
+#include "engine/frozen_matrix.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,9 @@
 namespace qprompt {
 namespace {
 
-using clip::Epilogue;
-using clip::FrozenMatrix;
-using clip::Packing;
+using engine::Epilogue;
+using engine::FrozenMatrix;
+using engine::Packing;
 
 constexpr int64_t kOut = 48, kIn = 80;
 

@@ -1,18 +1,20 @@
 // The fused block against the same block in ATen operations.
-#include "clip/fused_block.h"
+#include "engine/impl/fused_block.h"
 
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <atomic>
 
-#include "clip/small_clip.h"
+#include "clip/impl/packed_plan.h"
+#include "clip/impl/place.h"
+#include "support/small_clip.h"
 
 namespace qprompt {
 namespace {
 
-using clip::Block;
-using clip::Sequence;
+using engine::Block;
+using engine::Sequence;
 
 double distance(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).norm() / (b.norm() + 1e-300)).item<double>();
@@ -29,7 +31,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 /// A block with random weights of a tower with these sizes.
 std::shared_ptr<const Block> random_block(const Case& c, at::ScalarType type) {
   const auto draw = [&](at::IntArrayRef shape) { return at::randn(shape, type) * 0.2; };
-  clip::Tensors weights;
+  checkpoint::Tensors weights;
   for (const char* norm : {"ln_1", "ln_2"}) {
     weights[cat("b.0.", norm, ".weight")] = draw({c.width}) + 1;
     weights[cat("b.0.", norm, ".bias")] = draw({c.width});
@@ -43,7 +45,7 @@ std::shared_ptr<const Block> random_block(const Case& c, at::ScalarType type) {
   layer("attn.out_proj.weight", "attn.out_proj.bias", c.width, c.width);
   layer("mlp.c_fc.weight", "mlp.c_fc.bias", c.hidden, c.width);
   layer("mlp.c_proj.weight", "mlp.c_proj.bias", c.width, c.hidden);
-  for (const auto& [name, tensor] : clip::Tensors(weights)) {
+  for (const auto& [name, tensor] : checkpoint::Tensors(weights)) {
     weights["b.1" + name.substr(3)] = tensor;
   }
   ClipConfig config;
@@ -71,7 +73,7 @@ std::shared_ptr<const Sequence> texts(int64_t heads) {
   }
   auto sequence = std::make_shared<Sequence>();
   sequence->heads = heads;
-  sequence->packed = std::make_shared<const clip::PackedPlan>(clip::plan_packed(prompts));
+  sequence->packed = clip::plan_packed(prompts).rows;
   return sequence;
 }
 
@@ -82,8 +84,8 @@ TEST_P(FusedBlock, EqualsTheGenericBlockInValuesAndGradients) {
   const auto block = random_block(GetParam(), at::kDouble);
   for (const auto& sequence : {images(GetParam().heads), texts(GetParam().heads)}) {
     const at::Tensor x = at::randn({21, GetParam().width}, at::kDouble).requires_grad_();
-    const at::Tensor generic = clip::generic_block(*block, x, *sequence);
-    const at::Tensor fused = clip::fused_block(block, x, sequence, {});
+    const at::Tensor generic = engine::generic_block(*block, x, *sequence);
+    const at::Tensor fused = engine::fused_block(block, x, sequence, {});
     EXPECT_LT(distance(fused, generic), 1e-13);
     const at::Tensor direction = at::randn(fused.sizes(), at::kDouble);
     const at::Tensor expected = torch::autograd::grad({generic}, {x}, {direction})[0];
@@ -91,7 +93,7 @@ TEST_P(FusedBlock, EqualsTheGenericBlockInValuesAndGradients) {
     EXPECT_LT(distance(gradient, expected), 1e-12);
     EXPECT_TRUE(at::equal(torch::autograd::grad({fused}, {x}, {direction})[0], gradient));
     const at::NoGradGuard no_grad;
-    EXPECT_LT(distance(clip::fused_block(block, x, sequence, {}), generic), 1e-13);
+    EXPECT_LT(distance(engine::fused_block(block, x, sequence, {}), generic), 1e-13);
   }
 }
 
@@ -100,13 +102,13 @@ TEST_P(FusedBlock, GradientEqualsFiniteDifferencesInDouble) {
   const auto block = random_block(GetParam(), at::kDouble);
   for (const auto& sequence : {images(GetParam().heads), texts(GetParam().heads)}) {
     const at::Tensor x = at::randn({21, GetParam().width}, at::kDouble).requires_grad_();
-    const at::Tensor y = clip::fused_block(block, x, sequence, {});
+    const at::Tensor y = engine::fused_block(block, x, sequence, {});
     const at::Tensor direction = at::randn(y.sizes(), at::kDouble), step = at::randn_like(x);
     (y * direction).sum().backward();
     const double expected = (x.grad() * step).sum().item<double>();
     const at::NoGradGuard no_grad;
     const auto at_step = [&](double t) {
-      return (clip::fused_block(block, x + t * step, sequence, {}) * direction)
+      return (engine::fused_block(block, x + t * step, sequence, {}) * direction)
           .sum()
           .item<double>();
     };
@@ -120,15 +122,15 @@ TEST_P(FusedBlock, InFloatItIsCloseToTheGenericBlockWhateverMultiplies) {
   const auto block = random_block(GetParam(), at::kFloat);
   for (const auto& sequence : {images(GetParam().heads), texts(GetParam().heads)}) {
     const at::Tensor x = at::randn({21, GetParam().width}).requires_grad_();
-    const at::Tensor generic = clip::generic_block(*block, x, *sequence);
-    const at::Tensor fused = clip::fused_block(block, x, sequence, {});
+    const at::Tensor generic = engine::generic_block(*block, x, *sequence);
+    const at::Tensor fused = engine::fused_block(block, x, sequence, {});
     EXPECT_LT(distance(fused, generic), 1e-5);
     const at::Tensor direction = at::randn(fused.sizes());
     EXPECT_LT(distance(torch::autograd::grad({fused}, {x}, {direction})[0],
                        torch::autograd::grad({generic}, {x}, {direction})[0]),
               1e-4);
     const at::NoGradGuard no_grad;
-    EXPECT_LT(distance(clip::fused_block(block, x, sequence, {}), generic), 1e-5);
+    EXPECT_LT(distance(engine::fused_block(block, x, sequence, {}), generic), 1e-5);
   }
 }
 
@@ -139,8 +141,8 @@ TEST_P(FusedBlock, OnlyTheWantedRowsGetAGradientAndItIsTheirs) {
   const auto sequence = texts(GetParam().heads);
   const at::Tensor x = at::randn({21, GetParam().width}, at::kDouble).requires_grad_();
   const at::Tensor wanted = at::tensor({1, 4, 20}, at::kLong);
-  const at::Tensor all = clip::fused_block(block, x, sequence, {});
-  const at::Tensor some = clip::fused_block(block, x, sequence, wanted);
+  const at::Tensor all = engine::fused_block(block, x, sequence, {});
+  const at::Tensor some = engine::fused_block(block, x, sequence, wanted);
   EXPECT_TRUE(at::equal(all, some));
   const at::Tensor direction = at::randn(all.sizes(), at::kDouble);
   const at::Tensor full = torch::autograd::grad({all}, {x}, {direction})[0];
@@ -158,7 +160,7 @@ TEST_P(FusedBlock, TwoThreadsGiveTheResultsOfOne) {
     std::vector<at::Tensor> values, gradients;
     for (const int threads : {1, 2}) {
       at::set_num_threads(threads);
-      values.push_back(clip::fused_block(block, x, sequence, {}));
+      values.push_back(engine::fused_block(block, x, sequence, {}));
       gradients.push_back(torch::autograd::grad({values.back().sum()}, {x})[0]);
     }
     EXPECT_LT(distance(values[1], values[0]), 1e-6);

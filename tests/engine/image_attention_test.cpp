@@ -1,5 +1,5 @@
 // Attention within images against the same in differentiable ATen operations.
-#include "clip/attention.h"
+#include "engine/impl/attention.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -8,7 +8,7 @@
 namespace qprompt {
 namespace {
 
-using clip::AttentionInput;
+using engine::AttentionInput;
 
 struct Shape {
   int64_t rows, heads, head_width;  // rows of one image
@@ -20,7 +20,7 @@ TEST_P(ImageAttention, ForwardAndBackwardEqualTheGenericOnes) {
   constexpr int64_t kImages = 2;
   const auto [rows, heads, head_width] = GetParam();
   const int64_t width = heads * head_width;
-  clip::Sequence sequence;
+  engine::Sequence sequence;
   sequence.heads = heads;
   sequence.images = kImages;
   const auto draw = [&](int64_t n, int64_t columns) {
@@ -30,16 +30,16 @@ TEST_P(ImageAttention, ForwardAndBackwardEqualTheGenericOnes) {
     return ((a - b).norm() / (b.norm() + 1e-300)).item<double>();
   };
   for (const AttentionInput& input :
-       {AttentionInput{draw(rows, 3 * width), {}},                      // every row asks
-        AttentionInput{draw(1, width), draw(rows, 2 * width)}}) {       // an image's one
-    const at::Tensor dense = clip::generic_attention(input, sequence);  // (Q, D)
+       {AttentionInput{draw(rows, 3 * width), {}},                        // every row asks
+        AttentionInput{draw(1, width), draw(rows, 2 * width)}}) {         // an image's one
+    const at::Tensor dense = engine::generic_attention(input, sequence);  // (Q, D)
     const at::Tensor direction = at::randn(dense.sizes(), at::kDouble);
     (dense * direction).sum().backward();
     const at::NoGradGuard no_grad;
-    const auto attention = clip::attend(input, sequence);
+    const auto attention = engine::attend(input, sequence);
     EXPECT_LT(distance(attention.seen, dense), 1e-13);
     EXPECT_FALSE(attention.probabilities.defined());
-    const AttentionInput grads = clip::attend_backward(input, sequence, {}, direction);
+    const AttentionInput grads = engine::attend_backward(input, sequence, {}, direction);
     // With one row the probability is 1 whatever it asks for: the gradient is rounding alone.
     const double scale = direction.norm().item<double>();
     EXPECT_LT((grads.a - input.a.grad()).norm().item<double>(), 1e-12 * scale);

@@ -1,4 +1,4 @@
-// Small random models for the tests of the clip room.
+// Small random models for the tests of the rooms engine, checkpoint and clip.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "clip/architecture.h"
+#include "checkpoint/architecture.h"
 #include "qprompt/clip.h"
 #include "support/run.h"
 
@@ -19,8 +19,8 @@ inline std::string oracle_file(const std::string& name) {
 }
 
 /// Widths, heads and layers that have no power of two in common.
-inline clip::Architecture odd_architecture() {
-  clip::Architecture a;
+inline checkpoint::Architecture odd_architecture() {
+  checkpoint::Architecture a;
   a.config.embed_dim = 10;
   a.config.image_size = 15;
   a.config.patch_size = 5;
@@ -38,16 +38,16 @@ inline clip::Architecture odd_architecture() {
 }
 
 /// Sizes that bare files can tell (heads of 64) and a vocabulary that the tests have.
-inline clip::Architecture bare_architecture() {
-  clip::Architecture a = odd_architecture();
+inline checkpoint::Architecture bare_architecture() {
+  checkpoint::Architecture a = odd_architecture();
   a.config.image_width = a.config.text_width = 64;
   a.config.image_heads = a.config.text_heads = 1;
   a.config.vocab_size = 625;
   return a;
 }
 
-inline clip::Architecture resnet_architecture() {
-  clip::Architecture a = bare_architecture();
+inline checkpoint::Architecture resnet_architecture() {
+  checkpoint::Architecture a = bare_architecture();
   a.config.image_kind = ImageTowerKind::kResNet;
   a.config.image_size = 64;
   a.config.image_width = 4;
@@ -57,10 +57,11 @@ inline clip::Architecture resnet_architecture() {
   return a;
 }
 
-inline clip::Tensors random_weights(const clip::Architecture& architecture, at::ScalarType type) {
+inline checkpoint::Tensors random_weights(const checkpoint::Architecture& architecture,
+                                          at::ScalarType type) {
   at::manual_seed(7);
-  clip::Tensors weights;
-  for (const auto& [name, shape] : clip::canonical_shapes(architecture)) {
+  checkpoint::Tensors weights;
+  for (const auto& [name, shape] : checkpoint::canonical_shapes(architecture)) {
     at::Tensor t = at::randn(shape, at::TensorOptions(type)) * 0.2;
     if (name.find("running_var") != std::string::npos) t = t.abs() + 0.5;
     weights[name] = t;

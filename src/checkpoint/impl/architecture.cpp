@@ -1,8 +1,8 @@
-#include "clip/architecture.h"
+#include "checkpoint/architecture.h"
 
 #include <cstring>
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 namespace {
 
 constexpr int64_t kMaxWidth = 1 << 16;
@@ -204,4 +204,4 @@ Digest::Bytes fingerprint_of(const Architecture& architecture, const Tensors& we
   return digest.bytes();
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

@@ -3,9 +3,9 @@
 #include <set>
 
 #include <ATen/ATen.h>
-#include "clip/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 namespace {
 
 /// Which tensors of the file make one canonical tensor: stacked along the first axis if several,
@@ -163,4 +163,4 @@ Tensors canonicalise(Checkpoint checkpoint) {
   return weights;
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

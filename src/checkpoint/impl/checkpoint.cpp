@@ -1,9 +1,9 @@
-#include "clip/checkpoint.h"
+#include "checkpoint/impl/layouts.h"
 
 #include <array>
 #include <filesystem>
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
@@ -133,4 +133,4 @@ Checkpoint open_checkpoint(const std::string& path) {
   return checkpoint;
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

@@ -1,10 +1,11 @@
+#include "checkpoint/find_vocabulary.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "qprompt/base.h"
 #include "qprompt/tokenizer.h"
-#include "tokenizer/vocabulary.h"
 
 namespace qprompt {
 namespace {
@@ -68,7 +69,7 @@ std::vector<fs::path> cached_snapshots(std::vector<std::string>& places) {
 std::string vocabulary_at(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_regular_file(path, ignored)) return path.string();
-  if (fs::is_directory(path, ignored)) return tokenizer::vocabulary_in_folder(path.string());
+  if (fs::is_directory(path, ignored)) return vocabulary_in_folder(path.string());
   return "";
 }
 

@@ -1,8 +1,8 @@
-#include "clip/json_fields.h"
+#include "checkpoint/impl/json_fields.h"
 
 #include <cmath>
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 namespace {
 constexpr int64_t kMaxConfigBytes = 16 << 20;
 }
@@ -118,4 +118,4 @@ void JsonFields::refuse(const std::string& key, const std::string& allowed) cons
                              : "'" + allowed + "': other variants are not supported");
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

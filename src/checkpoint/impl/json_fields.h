@@ -6,7 +6,7 @@
 
 #include "qprompt/image.h"
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 
 /// One JSON object of a configuration file; keys that are absent or null give the default.
 class JsonFields {
@@ -39,4 +39,4 @@ class JsonFields {
   std::string where_;
 };
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

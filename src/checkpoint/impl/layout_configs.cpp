@@ -2,10 +2,10 @@
 #include <cmath>
 #include <filesystem>
 
-#include "clip/checkpoint.h"
-#include "clip/json_fields.h"
+#include "checkpoint/impl/json_fields.h"
+#include "checkpoint/impl/layouts.h"
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
@@ -147,4 +147,4 @@ Architecture read_open_clip_config(const std::string& folder) {
   return a;
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

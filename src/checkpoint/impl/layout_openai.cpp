@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
-#include "clip/checkpoint.h"
+#include "checkpoint/impl/layouts.h"
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 namespace {
 
 /// One tensor that shows a size: axis `axis` of `name`, divided by `divisor`.
@@ -194,4 +194,4 @@ Architecture infer_openai(const WeightStore& store, std::string& faults) {
   return a;
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

@@ -3,9 +3,9 @@
 
 #include <array>
 
-#include "clip/checkpoint.h"
+#include "checkpoint/impl/layouts.h"
 
-namespace qprompt::clip {
+namespace qprompt::checkpoint {
 namespace {
 
 constexpr const char* kBlocks = "visual.blocks.";
@@ -91,4 +91,4 @@ Checkpoint open_slip(WeightStore store) {
   return checkpoint;
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::checkpoint

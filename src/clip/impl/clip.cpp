@@ -8,9 +8,10 @@
 #include <cmath>
 #include <mutex>
 
-#include "clip/checkpoint.h"
-#include "clip/image_tower.h"
-#include "clip/text_tower.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/find_vocabulary.h"
+#include "clip/impl/image_tower.h"
+#include "clip/impl/text_tower.h"
 
 namespace qprompt {
 namespace {
@@ -58,7 +59,7 @@ struct Clip::Impl {
   explicit Impl(Tokenizer tokenizer) : tokenizer(std::move(tokenizer)) {}
 
   Tokenizer tokenizer;
-  clip::Architecture architecture;
+  checkpoint::Architecture architecture;
   clip::Placement where;
   double logit_scale = 1;
   clip::TextTower text;
@@ -66,13 +67,13 @@ struct Clip::Impl {
   clip::ResNetTower resnet;
   at::Tensor table;  // (V, D), CPU
   // Canonical float32 weights until the fingerprint is known; the towers share them on the CPU.
-  mutable clip::Tensors weights;
+  mutable checkpoint::Tensors weights;
   mutable std::once_flag fingerprint_once;
   mutable Digest::Bytes fingerprint{};
 
   const Digest::Bytes& find_fingerprint() const {
     std::call_once(fingerprint_once, [this] {
-      fingerprint = clip::fingerprint_of(architecture, weights);
+      fingerprint = checkpoint::fingerprint_of(architecture, weights);
       weights.clear();
     });
     return fingerprint;
@@ -119,14 +120,14 @@ Clip Clip::load(const std::string& path, const ClipOptions& options) {
   const c10::InferenceMode normal_tensors(false);
   const at::NoGradGuard no_grad;
   const clip::Placement where = parse_placement(options);
-  clip::Checkpoint checkpoint = clip::open_checkpoint(path);
-  const clip::Architecture architecture = checkpoint.architecture;
+  checkpoint::Checkpoint opened = checkpoint::open_checkpoint(path);
+  const checkpoint::Architecture architecture = opened.architecture;
   const ClipConfig& config = architecture.config;
   const std::string vocabulary = find_vocabulary(path, options.vocab);
   auto impl = std::make_shared<Impl>(Tokenizer::load(vocabulary, config.vocab_size));
   impl->architecture = architecture;
   impl->where = where;
-  impl->weights = clip::canonicalise(std::move(checkpoint));
+  impl->weights = checkpoint::canonicalise(std::move(opened));
   impl->logit_scale = std::exp(impl->weights.at("logit_scale").item<double>());
   impl->table = impl->weights.at("token_embedding.weight");
   impl->text = clip::place_text_tower(impl->weights, config, where);
@@ -206,7 +207,7 @@ int64_t Clip::class_chunk_within(const PackedPrompts& prompts, int64_t bytes) co
   return clip::class_chunk_within(impl_->text, prompts, bytes);
 }
 
-std::string Clip::product() { return clip::product_name(); }
+std::string Clip::product() { return engine::product_name(); }
 
 at::Tensor Clip::token_embeddings(const std::vector<int64_t>& ids) const {
   const int64_t vocab = config().vocab_size;

@@ -3,16 +3,16 @@
 
 #include <vector>
 
-#include "clip/block.h"
+#include "clip/impl/place.h"
 
 namespace qprompt::clip {
 
 struct VitTower {
-  at::Tensor patches;         ///< (D, 3·p·p): the patch convolution as a matrix
-  at::Tensor class_row;       ///< (1, D): class embedding plus its position
-  at::Tensor positions;       ///< (g·g, D) of the patches
-  LayerNorm ln_pre, ln_post;  ///< ln_pre undefined where the model has none
-  Blocks blocks;
+  at::Tensor patches;                 ///< (D, 3·p·p): the patch convolution as a matrix
+  at::Tensor class_row;               ///< (1, D): class embedding plus its position
+  at::Tensor positions;               ///< (g·g, D) of the patches
+  engine::LayerNorm ln_pre, ln_post;  ///< ln_pre undefined where the model has none
+  engine::Blocks blocks;
   at::Tensor projection;  ///< (E, D): the canonical one transposed
   int64_t heads = 1;
   int64_t patch_size = 1;
@@ -25,7 +25,7 @@ VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Place
 /// the layer norm and block 0; before block i < J, the appended rows become `learned[i]` (Jia et
 /// al., "Visual Prompt Tuning", §3.2; Khattak et al., MaPLe, §3.2).
 at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned,
-                   Packing packing = Packing::kKept);
+                   engine::Packing packing = engine::Packing::kKept);
 
 /// The same, differentiable in `learned`; `image_chunk` images (0: all) keep what backward needs at
 /// a time, the others are run again on the way back. Weights that are laid out for the kernel do
@@ -50,8 +50,8 @@ struct Bottleneck {
 struct ResNetTower {
   ConvNorm stem[3];
   std::vector<Bottleneck> blocks;
-  at::Tensor positions;  ///< (g·g + 1, D)
-  Affine q, k, v, c;     ///< (D, D), and (E, D)
+  at::Tensor positions;       ///< (g·g + 1, D)
+  engine::Affine q, k, v, c;  ///< (D, D), and (E, D)
   int64_t heads = 1;
 };
 

@@ -1,9 +1,11 @@
-#include "clip/packed_plan.h"
+#include "clip/impl/packed_plan.h"
 
 #include <ATen/ATen.h>
 
 namespace qprompt::clip {
 namespace {
+
+using engine::AttentionPlan;
 
 constexpr int64_t kChunkKeys = 256;  // rows a chunk aims at: a mask of 256 × (P + 256) is small
 
@@ -195,9 +197,9 @@ PackedPlan plan_packed(const PackedPrompts& prompts) {
   plan.positions = to_tensor(positions, {padded(total)});
   plan.learned_at = to_tensor(learned_at, {learned});
   plan.learned_from = to_tensor(learned_from, {learned});
-  plan.read = to_tensor(prompts.read, {static_cast<int64_t>(prompts.read.size())});
-  plan.all_rows = plan_all_rows(prompts);
-  plan.read_rows = plan_read_rows(prompts);
+  plan.rows = std::make_shared<const engine::RowPlan>(
+      engine::RowPlan{plan_all_rows(prompts), plan_read_rows(prompts),
+                      to_tensor(prompts.read, {static_cast<int64_t>(prompts.read.size())})});
   return plan;
 }
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "clip/image_tower.h"
+#include "clip/impl/image_tower.h"
 
 namespace qprompt::clip {
 namespace {
@@ -51,13 +51,13 @@ at::Tensor attention_pool(const ResNetTower& tower, const at::Tensor& map) {
   const at::Tensor rows = at::cat({cells.mean(1, true), cells}, 1) + tower.positions;
   const int64_t n = rows.size(1), heads = tower.heads, d = width / heads;
   const at::Tensor flat = rows.reshape({images * n, width});  // (B·N, D)
-  const at::Tensor q = affine(rows.select(1, 0), tower.q).view({images, heads, 1, d});
-  const at::Tensor k = affine(flat, tower.k).view({images, n, heads, d});
-  const at::Tensor v = affine(flat, tower.v).view({images, n, heads, d});
+  const at::Tensor q = engine::affine(rows.select(1, 0), tower.q).view({images, heads, 1, d});
+  const at::Tensor k = engine::affine(flat, tower.k).view({images, n, heads, d});
+  const at::Tensor v = engine::affine(flat, tower.v).view({images, n, heads, d});
   const at::Tensor scores = at::matmul(q, k.permute({0, 2, 3, 1}));  // (B, heads, 1, N)
   const at::Tensor p = at::softmax(scores / std::sqrt(static_cast<double>(d)), -1);
   const at::Tensor seen = at::matmul(p, v.transpose(1, 2));  // (B, heads, 1, d)
-  return affine(seen.reshape({images, width}), tower.c);
+  return engine::affine(seen.reshape({images, width}), tower.c);
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
-#include "clip/text_tower.h"
+#include "clip/impl/text_tower.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
-#include "clip/fused_block.h"
-#include "clip/grouped_pass.h"
+#include "engine/grouped_pass.h"
 
 namespace qprompt::clip {
 namespace {
@@ -42,24 +41,24 @@ at::Tensor replace_rows(const PackedPrompts& prompts, size_t block, const at::Te
 }
 
 at::Tensor run_group(const TextTower& tower, const PackedPrompts& prompts) {
-  auto sequence = std::make_shared<Sequence>();
+  auto sequence = std::make_shared<engine::Sequence>();
   sequence->heads = tower.heads;
   sequence->single_use = true;  // a second way back runs the group again
-  sequence->packed = std::make_shared<const PackedPlan>(plan_packed(prompts));
-  at::Tensor x = assemble(tower, prompts, *sequence->packed);  // (T, D)
-  const at::Tensor& learned_rows = sequence->packed->learned_at;
+  const PackedPlan plan = plan_packed(prompts);
+  sequence->packed = plan.rows;
+  at::Tensor x = assemble(tower, prompts, plan);  // (T, D)
   for (size_t i = 0; i < tower.blocks.size(); ++i) {
     x = replace_rows(prompts, i, x);
-    x = run_block(tower.blocks[i], x, sequence, i == 0 ? learned_rows : at::Tensor());
+    x = engine::run_block(tower.blocks[i], x, sequence, i == 0 ? plan.learned_at : at::Tensor());
   }
   sequence->normal_room.reset();  // the graph lives on, these need not
   sequence->hidden_room.reset();
-  return times_transposed(normalise(x, tower.ln_final),
-                          tower.projection);  // (C, E)
+  return engine::times_transposed(engine::normalise(x, tower.ln_final),
+                                  tower.projection);  // (C, E)
 }
 
 /// The classes of a group with the prefix, as prompts of their own.
-PackedPrompts take_classes(const PackedPrompts& prompts, const Group& classes) {
+PackedPrompts take_classes(const PackedPrompts& prompts, const engine::Group& classes) {
   const auto first = static_cast<size_t>(classes.first), last = static_cast<size_t>(classes.last);
   const int64_t begin = prompts.classes[first].begin, end = prompts.classes[last - 1].end;
   const int64_t shift = begin - prompts.prefix;
@@ -81,10 +80,10 @@ PackedPrompts take_classes(const PackedPrompts& prompts, const Group& classes) {
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// The pass over one group; it holds what it needs for a way back that comes later.
-RunGroup group_runner(const TextTower& tower, const PackedPrompts& prompts) {
+engine::RunGroup group_runner(const TextTower& tower, const PackedPrompts& prompts) {
   auto shared = std::make_shared<PackedPrompts>(prompts);
   shared->learned.reset();
-  return [tower, shared](const Group& classes, const at::Tensor& learned) {
+  return [tower, shared](const engine::Group& classes, const at::Tensor& learned) {
     PackedPrompts part = take_classes(*shared, classes);
     part.learned = learned;
     return run_group(tower, part);
@@ -112,19 +111,21 @@ at::Tensor run_text_tower(const TextTower& tower, const PackedPrompts& prompts,
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   const bool graph =
       at::GradMode::is_enabled() && prompts.learned.defined() && prompts.learned.requires_grad();
-  const RunGroup run = group_runner(tower, prompts);
+  const engine::RunGroup run = group_runner(tower, prompts);
   if (!graph) {
     const auto rows = static_cast<int64_t>(prompts.rows.size());
     const int64_t pieces = std::max(divide_up(rows, kGroupRows), std::min(threads, classes));
-    return run_groups(group_items(classes, divide_up(classes, pieces)), run, prompts.learned);
+    return engine::run_groups(engine::group_items(classes, divide_up(classes, pieces)), run,
+                              prompts.learned);
   }
   const bool whole = class_chunk < 1 || class_chunk >= classes;
   const int64_t each = divide_up(whole ? classes : class_chunk, threads);
-  return run_groups_with_graph(group_items(classes, each), run, prompts.learned, whole);
+  return engine::run_groups_with_graph(engine::group_items(classes, each), run, prompts.learned,
+                                       whole);
 }
 
 int64_t class_chunk_within(const TextTower& tower, const PackedPrompts& prompts, int64_t bytes) {
-  const KeptValues kept = kept_values(*tower.blocks.front(), tower.heads);
+  const engine::KeptValues kept = engine::kept_values(*tower.blocks.front(), tower.heads);
   const auto total = static_cast<int64_t>(prompts.rows.size());
   const auto classes = static_cast<int64_t>(prompts.classes.size());
   int64_t longest = 0;  // rows of a class

@@ -3,16 +3,16 @@
 
 #include <vector>
 
-#include "clip/block.h"
-#include "clip/packed_plan.h"
+#include "clip/impl/packed_plan.h"
+#include "clip/impl/place.h"
 
 namespace qprompt::clip {
 
 struct TextTower {
   at::Tensor table;      ///< (V, D)
   at::Tensor positions;  ///< (L, D)
-  Blocks blocks;
-  LayerNorm ln_final;
+  engine::Blocks blocks;
+  engine::LayerNorm ln_final;
   at::Tensor projection;  ///< (E, D): the canonical one transposed
   int64_t heads = 1;
   RowLimits limits;

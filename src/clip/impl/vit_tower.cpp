@@ -3,9 +3,8 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include "clip/fused_block.h"
-#include "clip/grouped_pass.h"
-#include "clip/image_tower.h"
+#include "clip/impl/image_tower.h"
+#include "engine/grouped_pass.h"
 
 namespace qprompt::clip {
 namespace {
@@ -17,12 +16,13 @@ at::Tensor embed(const VitTower& tower, const at::Tensor& pixels) {
   const at::Tensor cut = pixels.view({images, 3, grid, p, grid, p})
                              .permute({0, 2, 4, 1, 3, 5})
                              .reshape({images * grid * grid, 3 * p * p});
-  const at::Tensor patches = times_transposed(cut, tower.patches).view({images, grid * grid, -1});
+  const at::Tensor patches =
+      engine::times_transposed(cut, tower.patches).view({images, grid * grid, -1});
   const int64_t width = patches.size(2);
   const at::Tensor rows =
       at::cat({tower.class_row.expand({images, 1, width}), patches + tower.positions}, 1);
   const at::Tensor flat = rows.view({-1, width});
-  return tower.ln_pre.weight.defined() ? normalise(flat, tower.ln_pre) : flat;
+  return tower.ln_pre.weight.defined() ? engine::normalise(flat, tower.ln_pre) : flat;
 }
 
 /// Rows of one call: those of its images, the learned ones (n of them) last in each.
@@ -75,8 +75,8 @@ VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Place
 }
 
 at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Tensor& learned,
-                   Packing packing) {
-  auto sequence = std::make_shared<Sequence>();
+                   engine::Packing packing) {
+  auto sequence = std::make_shared<engine::Sequence>();
   sequence->heads = tower.heads;
   sequence->images = pixels.size(0);
   sequence->packing = packing;
@@ -87,15 +87,15 @@ at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Te
   for (int64_t i = 0; i < static_cast<int64_t>(tower.blocks.size()); ++i) {
     if (i < depth) {
       const bool norm = i == 0 && tower.ln_pre.weight.defined();
-      x = with_learned(x, rows, norm ? normalise(learned[i], tower.ln_pre) : learned[i]);
+      x = with_learned(x, rows, norm ? engine::normalise(learned[i], tower.ln_pre) : learned[i]);
     }
     // Of the first block's input, nothing but the learned rows is learned; of the others, all is.
     const at::Tensor wanted = i == 0 && depth > 0 ? learned_rows(rows) : at::Tensor();
-    x = run_block(tower.blocks[i], x, sequence, wanted);  // the last: (B, D)
+    x = engine::run_block(tower.blocks[i], x, sequence, wanted);  // the last: (B, D)
   }
   sequence->normal_room.reset();  // the graph lives on, these need not
   sequence->hidden_room.reset();
-  return times_transposed(normalise(x, tower.ln_post), tower.projection);
+  return engine::times_transposed(engine::normalise(x, tower.ln_post), tower.projection);
 }
 
 at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
@@ -105,14 +105,15 @@ at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
   const bool whole = image_chunk < 1 || image_chunk >= images;
   const int64_t each = ((whole ? images : image_chunk) + threads - 1) / threads;
   const at::Tensor placed = learned.to(tower.class_row.device(), tower.class_row.scalar_type());
-  const RunGroup run = [tower, pixels](const Group& group, const at::Tensor& rows) {
-    return run_vit(tower, pixels.narrow(0, group.first, group.size()), rows, Packing::kPassing);
+  const engine::RunGroup run = [tower, pixels](const engine::Group& group, const at::Tensor& rows) {
+    return run_vit(tower, pixels.narrow(0, group.first, group.size()), rows,
+                   engine::Packing::kPassing);
   };
-  return run_groups_with_graph(group_items(images, each), run, placed, whole);
+  return engine::run_groups_with_graph(engine::group_items(images, each), run, placed, whole);
 }
 
 int64_t image_chunk_within(const VitTower& tower, int64_t learned, int64_t bytes) {
-  const KeptValues kept = kept_values(*tower.blocks.front(), tower.heads);
+  const engine::KeptValues kept = engine::kept_values(*tower.blocks.front(), tower.heads);
   const int64_t rows = tower.positions.size(0) + 1 + learned;
   const int64_t image = rows * kept.row * static_cast<int64_t>(sizeof(float) * tower.blocks.size());
   return std::max<int64_t>(1, bytes / image);

@@ -1,14 +1,14 @@
-#include "clip/attention.h"
+#include "engine/impl/attention.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 
 #include <cmath>
 
-#include "clip/attention_loops.h"
-#include "clip/image_attention.h"
+#include "engine/impl/attention_loops.h"
+#include "engine/impl/image_attention.h"
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace {
 
 /// Where q, k and v begin in the buffers of an input, or of its gradient.
@@ -214,4 +214,4 @@ at::Tensor generic_attention(const AttentionInput& input, const Sequence& sequen
   return sequence.packed ? generic_packed(input, sequence) : generic_images(input, sequence);
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

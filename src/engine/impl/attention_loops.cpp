@@ -1,8 +1,8 @@
 // Compiled once for each instruction set by Highway; the functions below pick one when called.
-#include "clip/attention_loops.h"
+#include "engine/impl/attention_loops.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "clip/attention_loops.cpp"
+#define HWY_TARGET_INCLUDE "engine/impl/attention_loops.cpp"
 #include <hwy/foreach_target.h>
 // After the list of targets.
 #include <ATen/Parallel.h>
@@ -11,10 +11,10 @@
 #include <cmath>
 #include <vector>
 
-#include "clip/lanes-inl.h"
+#include "engine/impl/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace HWY_NAMESPACE {
 
 template <class T>
@@ -110,11 +110,11 @@ void backward_double(const AttentionBuffers<double>& in, int64_t head, const dou
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace {
 
 HWY_EXPORT(forward_float);
@@ -159,5 +159,5 @@ void attention_backward(const AttentionBuffers<double>& in, const double* probab
   for_heads(in.heads, [&](int64_t head) { run(in, head, probabilities, out_grad, grads); });
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
 #endif

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 
 /// Rows of q, k and v lie `q_stride` and `kv_stride` values apart; head h is columns
 /// [h·d, (h+1)·d).
@@ -36,4 +36,4 @@ template <class T>
 void attention_backward(const AttentionBuffers<T>& in, const T* probabilities, const T* out_grad,
                         const AttentionGradients<T>& grads);
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

@@ -1,4 +1,4 @@
-#include "clip/frozen_matrix.h"
+#include "engine/frozen_matrix.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
@@ -6,10 +6,11 @@
 
 #include <mutex>
 
-#include "clip/onednn_product.h"
-#include "clip/row_loops.h"
+#include "engine/impl/onednn_product.h"
+#include "engine/impl/row_loops.h"
+#include "qprompt/base.h"
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace {
 
 using Act = Epilogue::Act;
@@ -87,4 +88,4 @@ std::string product_name() {
   return kernel.empty() ? "LibTorch" : cat("oneDNN (", kernel, ")");
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

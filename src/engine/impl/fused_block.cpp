@@ -1,4 +1,4 @@
-#include "clip/fused_block.h"
+#include "engine/impl/fused_block.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
@@ -6,9 +6,10 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
-#include "clip/row_loops.h"
+#include "engine/impl/attention.h"
+#include "engine/impl/row_loops.h"
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace {
 
 using torch::autograd::AutogradContext;
@@ -236,4 +237,4 @@ KeptValues kept_values(const Block& block, int64_t heads) {
   return {5 * width + hidden + 4, heads};
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

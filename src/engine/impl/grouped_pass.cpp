@@ -1,4 +1,4 @@
-#include "clip/grouped_pass.h"
+#include "engine/grouped_pass.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -7,7 +7,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace {
 
 /// Calls f(g) for every group. Threads go to groups rather than into their products: groups are
@@ -101,4 +101,4 @@ at::Tensor run_groups_with_graph(const std::vector<Group>& groups, const RunGrou
   return GroupedPass::apply(learned, pass, keep);
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

@@ -1,8 +1,8 @@
 // Compiled once for each instruction set by Highway; the functions below pick one when called.
-#include "clip/image_attention.h"
+#include "engine/impl/image_attention.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "clip/image_attention.cpp"
+#define HWY_TARGET_INCLUDE "engine/impl/image_attention.cpp"
 #include <hwy/foreach_target.h>
 // After the list of targets.
 #include <ATen/Parallel.h>
@@ -11,10 +11,10 @@
 #include <cmath>
 #include <vector>
 
-#include "clip/lanes-inl.h"
+#include "engine/impl/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace HWY_NAMESPACE {
 
 constexpr int kTile = 6;  // rows whose sums stay in registers, two vectors each
@@ -250,11 +250,11 @@ void heads_back_double(const ImageAttention<double>& in, int64_t begin, int64_t 
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace {
 HWY_EXPORT(heads_float);
 HWY_EXPORT(heads_double);
@@ -295,5 +295,5 @@ void attend_within_images_backward(const ImageAttention<double>& in, const doubl
   for_heads(in, [&](int64_t begin, int64_t end) { run(in, begin, end, out_grad, grads); });
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
 #endif

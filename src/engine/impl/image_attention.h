@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 
 /// Rows of q, k and v lie `q_stride` and `kv_stride` values apart; head h is columns
 /// [h·d, (h+1)·d). Image b has queries [b·queries, …) and keys [b·keys, …).
@@ -35,4 +35,4 @@ template <class T>
 void attend_within_images_backward(const ImageAttention<T>& in, const T* out_grad,
                                    const ImageAttentionGradients<T>& grads);
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

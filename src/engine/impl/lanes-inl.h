@@ -13,7 +13,7 @@
 #include <type_traits>
 
 HWY_BEFORE_NAMESPACE();
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -83,6 +83,6 @@ HWY_INLINE void scaled_softmax(T* values, int64_t n, T scale) {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
 HWY_AFTER_NAMESPACE();
 #endif  // per-target include guard

@@ -1,4 +1,4 @@
-#include "clip/onednn_product.h"
+#include "engine/impl/onednn_product.h"
 
 #ifdef QPROMPT_ONEDNN
 #include <ATen/ATen.h>
@@ -12,7 +12,7 @@
 #include <tuple>
 #endif
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 
 #ifndef QPROMPT_ONEDNN
 
@@ -227,4 +227,4 @@ std::string packed_kernel() {
 
 #endif
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "clip/frozen_matrix.h"
+#include "engine/frozen_matrix.h"
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 
 /// y (N, n) = x (N, k) B for a frozen B (k, n), float32.
 class PackedProduct {
@@ -23,4 +23,4 @@ std::unique_ptr<PackedProduct> make_packed_product(const at::Tensor& b);
 /// The name of oneDNN's kernel for packed weights; empty where there is none.
 std::string packed_kernel();
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

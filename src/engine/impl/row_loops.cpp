@@ -1,16 +1,16 @@
 // Compiled once for each instruction set by Highway; `row_loops` picks one when first called.
-#include "clip/row_loops.h"
+#include "engine/impl/row_loops.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "clip/row_loops.cpp"
+#define HWY_TARGET_INCLUDE "engine/impl/row_loops.cpp"
 #include <hwy/foreach_target.h>
 // After the list of targets.
-#include "clip/lanes-inl.h"
+#include "engine/impl/lanes-inl.h"
 
 #include <cmath>
 
 HWY_BEFORE_NAMESPACE();
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace HWY_NAMESPACE {
 template <class T>
 void normalise(const T* x, const NormLoop<T>& norm, RowRange range, T* y, T* stats) {
@@ -118,11 +118,11 @@ RowLoops<float> table_of_floats() { return make_table<float>(); }
 RowLoops<double> table_of_doubles() { return make_table<double>(); }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace qprompt::clip {
+namespace qprompt::engine {
 namespace {
 HWY_EXPORT(table_of_floats);
 HWY_EXPORT(table_of_doubles);
@@ -140,5 +140,5 @@ const RowLoops<double>& row_loops<double>() {
   return kLoops;
 }
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
 #endif

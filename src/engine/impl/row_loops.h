@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace qprompt::clip {
+namespace qprompt::engine {
 
 /// Rows [0, rows) of a contiguous (rows, width) buffer.
 struct RowRange {
@@ -47,4 +47,4 @@ struct RowLoops {
 template <class T>
 const RowLoops<T>& row_loops();
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine

@@ -4,28 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <memory>
+#include "engine/sequence.h"
 
-#include "clip/frozen_matrix.h"
-#include "clip/packed_plan.h"
-
-namespace qprompt::clip {
-
-/// Who sees whom, and which rows the tower reads at its end.
-struct Sequence {
-  int64_t heads = 1;
-  std::shared_ptr<const PackedPlan> packed;  ///< text; null: images
-  int64_t images = 0;                        ///< B: rows are those of B images, equally many each
-
-  Packing packing = Packing::kKept;  ///< of the blocks' weights
-  bool single_use = false;  ///< backward comes once at most, and drops what was kept as it goes
-  /// Buffers whose content no block keeps, by their use; the next block takes them over. They spare
-  /// the allocator from a mixture of blocks that stay and blocks that go.
-  mutable at::Tensor normal_room, hidden_room;
-
-  /// Rows that are read: EOT of each class, or the class token of each image. int64, CPU.
-  at::Tensor read_rows(int64_t rows) const;
-};
+namespace qprompt::engine {
 
 /// Queries, keys and values side by side: `a` is qkv (T, 3D) and `b` undefined where every row
 /// asks; where only the rows that are read ask, `a` is q (Q, D) and `b` is kv (T, 2D).
@@ -51,4 +32,4 @@ AttentionInput attend_backward(const AttentionInput& input, const Sequence& sequ
 /// against. → (Q, D)
 at::Tensor generic_attention(const AttentionInput& input, const Sequence& sequence);
 
-}  // namespace qprompt::clip
+}  // namespace qprompt::engine
