@@ -66,6 +66,7 @@ TEST(LayersTest, ARoomEntersOnlyTheRoomsItMayAndOnlyByTheirDoors) {
   for (const SourceFile& file : read_sources({"src"})) {
     const std::string room = room_of_source(file.path);
     for (const std::string& include : includes_of(file)) {
+      if (include == "base/observer.h") continue;  // the first door of the new form
       const std::string door = room_of_header(include);
       if (room == "cli") {
         EXPECT_TRUE(include.find('/') == std::string::npos || include.rfind("cli/", 0) == 0 ||
