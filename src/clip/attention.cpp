@@ -1,10 +1,10 @@
 #include "clip/attention.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 
 #include <cmath>
 
+#include "base/aten.h"
 #include "clip/attention_loops.h"
 #include "clip/image_attention.h"
 

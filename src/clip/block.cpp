@@ -1,7 +1,6 @@
 #include "clip/block.h"
 
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "clip/fused_block.h"
 
 namespace qprompt::clip {

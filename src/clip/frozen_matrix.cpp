@@ -1,11 +1,10 @@
 #include "clip/frozen_matrix.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <mutex>
 
+#include "base/aten.h"
 #include "clip/onednn_product.h"
 #include "clip/row_loops.h"
 

@@ -1,11 +1,10 @@
 #include "clip/fused_block.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
+#include "base/aten.h"
 #include "clip/row_loops.h"
 
 namespace qprompt::clip {

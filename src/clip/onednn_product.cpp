@@ -1,7 +1,6 @@
 #include "clip/onednn_product.h"
 
 #ifdef QPROMPT_ONEDNN
-#include <ATen/ATen.h>
 
 #include <sys/mman.h>
 
@@ -10,6 +9,8 @@
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <tuple>
+
+#include "base/aten.h"
 #endif
 
 namespace qprompt::clip {

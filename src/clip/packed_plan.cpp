@@ -1,6 +1,6 @@
 #include "clip/packed_plan.h"
 
-#include <ATen/ATen.h>
+#include "base/aten.h"
 
 namespace qprompt::clip {
 namespace {

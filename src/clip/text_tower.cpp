@@ -1,9 +1,6 @@
 #include "clip/text_tower.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
-
+#include "base/aten.h"
 #include "clip/fused_block.h"
 #include "clip/grouped_pass.h"
 

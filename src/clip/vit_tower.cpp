@@ -1,9 +1,5 @@
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
-#include <ATen/core/grad_mode.h>
-
 #include "clip/fused_block.h"
+#include "base/aten.h"
 #include "clip/grouped_pass.h"
 #include "clip/image_tower.h"
 

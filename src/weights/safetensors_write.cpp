@@ -1,8 +1,7 @@
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 #include "weights/atomic_file.h"
 #include "weights/safetensors.h"

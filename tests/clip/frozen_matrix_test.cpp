@@ -1,8 +1,9 @@
 // Products with frozen weights, whatever multiplies here.
 #include "clip/frozen_matrix.h"
 
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
+
+#include "base/aten.h"
 
 namespace qprompt {
 namespace {
