@@ -2,7 +2,7 @@
 #include <bit>
 #include <set>
 
-#include <ATen/ATen.h>
+#include "base/aten.h"
 #include "checkpoint/checkpoint.h"
 
 namespace qprompt::checkpoint {

@@ -1,7 +1,7 @@
 // OpenAI's bare files carry no configuration: the shapes of the tensors tell everything.
 #include <cmath>
 
-#include <ATen/ATen.h>
+#include "base/aten.h"
 #include "checkpoint/impl/layouts.h"
 
 namespace qprompt::checkpoint {

@@ -1,8 +1,8 @@
 // SLIP's checkpoints: OpenAI's names in the text tower, timm's in the image tower.
-#include <ATen/ATen.h>
 
 #include <array>
 
+#include "base/aten.h"
 #include "checkpoint/impl/layouts.h"
 
 namespace qprompt::checkpoint {

@@ -1,13 +1,11 @@
 #include "qprompt/clip.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cmath>
 #include <mutex>
 
+#include "base/aten.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/find_vocabulary.h"
 #include "clip/impl/image_tower.h"

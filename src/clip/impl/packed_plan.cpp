@@ -1,6 +1,6 @@
 #include "clip/impl/packed_plan.h"
 
-#include <ATen/ATen.h>
+#include "base/aten.h"
 
 namespace qprompt::clip {
 namespace {

@@ -1,7 +1,6 @@
 #include "clip/impl/place.h"
 
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "qprompt/base.h"
 
 namespace qprompt::clip {

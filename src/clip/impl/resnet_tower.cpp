@@ -1,7 +1,6 @@
-#include <ATen/ATen.h>
-
 #include <cmath>
 
+#include "base/aten.h"
 #include "clip/impl/image_tower.h"
 
 namespace qprompt::clip {

@@ -1,9 +1,6 @@
 #include "clip/impl/text_tower.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
-
+#include "base/aten.h"
 #include "engine/grouped_pass.h"
 
 namespace qprompt::clip {

@@ -1,9 +1,5 @@
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
-#include <ATen/core/grad_mode.h>
-
 #include "clip/impl/image_tower.h"
+#include "base/aten.h"
 #include "engine/grouped_pass.h"
 
 namespace qprompt::clip {

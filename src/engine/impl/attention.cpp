@@ -1,10 +1,10 @@
 #include "engine/impl/attention.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 
 #include <cmath>
 
+#include "base/aten.h"
 #include "engine/impl/attention_loops.h"
 #include "engine/impl/image_attention.h"
 

@@ -1,7 +1,6 @@
 #include "engine/block.h"
 
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "engine/impl/attention.h"
 #include "engine/impl/fused_block.h"
 

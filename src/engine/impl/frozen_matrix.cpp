@@ -1,11 +1,10 @@
 #include "engine/frozen_matrix.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <mutex>
 
+#include "base/aten.h"
 #include "engine/impl/onednn_product.h"
 #include "engine/impl/row_loops.h"
 #include "qprompt/base.h"

@@ -1,11 +1,10 @@
 #include "engine/impl/fused_block.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
+#include "base/aten.h"
 #include "engine/impl/attention.h"
 #include "engine/impl/row_loops.h"
 

@@ -1,11 +1,10 @@
 #include "engine/grouped_pass.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
+
+#include "base/aten.h"
 
 namespace qprompt::engine {
 namespace {

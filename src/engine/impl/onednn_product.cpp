@@ -1,7 +1,6 @@
 #include "engine/impl/onednn_product.h"
 
 #ifdef QPROMPT_ONEDNN
-#include <ATen/ATen.h>
 
 #include <sys/mman.h>
 
@@ -10,6 +9,9 @@
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <tuple>
+
+#include "base/aten.h"
+
 #endif
 
 namespace qprompt::engine {
