@@ -99,17 +99,13 @@ at::Tensor product_back(const at::Tensor& grad, const Affine& layer, Packing pac
 
 /// a = a(h), both (N, F); h becomes the slope of a there.
 void activate_keeping_slope(const at::Tensor& h, Activation activation, const at::Tensor& a) {
-  if (activation == Activation::kGelu) {
-    a.copy_(at::gelu(h));
-    h.copy_(at::gelu_backward(at::ones_like(h), h));
-    return;
-  }
   const int64_t width = h.size(1);
-  AT_DISPATCH_FLOATING_TYPES(h.scalar_type(), "quick_gelu", [&] {
+  AT_DISPATCH_FLOATING_TYPES(h.scalar_type(), "activate_keeping_slope", [&] {
+    const RowLoops<scalar_t>& loops = row_loops<scalar_t>();
+    const auto run = activation == Activation::kGelu ? loops.gelu_slope : loops.quick_gelu_slope;
     for_rows(h.size(0), width, [&](int64_t begin, int64_t end) {
-      row_loops<scalar_t>().quick_gelu_slope({end - begin, width},
-                                             h.data_ptr<scalar_t>() + begin * width,
-                                             a.data_ptr<scalar_t>() + begin * width);
+      run({end - begin, width}, h.data_ptr<scalar_t>() + begin * width,
+          a.data_ptr<scalar_t>() + begin * width);
     });
   });
 }
