@@ -5,8 +5,8 @@
 #include "qprompt/eval.h"
 #include "qprompt/train.h"
 #include "support/tiny_clip.h"
-#include "train/loss.h"
-#include "train/quantized.h"
+#include "train/impl/loss.h"
+#include "train/impl/quantized.h"
 
 namespace qprompt {
 namespace {

@@ -1,5 +1,5 @@
 // Noise while training, and being watched: neither leaves a trace where it must not.
-#include "train/noise.h"
+#include "train/impl/noise.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
