@@ -1,10 +1,9 @@
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/aten.h"
+#include "base/files.h"
 #include "qprompt/base.h"
-#include "weights/atomic_file.h"
 #include "weights/safetensors.h"
 
 namespace qprompt {

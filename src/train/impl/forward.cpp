@@ -1,9 +1,8 @@
 #include "train/impl/forward.h"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
 
+#include "base/aten.h"
 #include "train/train.h"
 
 namespace qprompt {

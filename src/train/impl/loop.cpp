@@ -1,9 +1,8 @@
 #include "train/impl/loop.h"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
 
+#include "base/aten.h"
 #include "train/impl/noise.h"
 #include "train/impl/run.h"
 #include "train/impl/state.h"

@@ -1,9 +1,9 @@
 #include "train/impl/objective.h"
 
-#include <ATen/ATen.h>
-
 #include <charconv>
 #include <cmath>
+
+#include "base/aten.h"
 
 namespace qprompt {
 namespace {

@@ -1,10 +1,10 @@
 #include "train/impl/optimizer.h"
 
-#include <ATen/ATen.h>
-
 #include <charconv>
 #include <cmath>
 #include <sstream>
+
+#include "base/aten.h"
 
 namespace qprompt {
 namespace {

@@ -1,5 +1,4 @@
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "train/impl/objective.h"
 
 namespace qprompt {

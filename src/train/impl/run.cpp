@@ -1,9 +1,8 @@
 #include "train/impl/run.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 
+#include "base/aten.h"
 #include "train/impl/optimizer.h"
 #include "train/impl/quantized.h"
 

@@ -1,11 +1,10 @@
 #include "train/impl/state.h"
 
-#include <ATen/ATen.h>
-
 #include <cstring>
 #include <filesystem>
 #include <type_traits>
 
+#include "base/aten.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {

@@ -1,6 +1,6 @@
 #include "train/impl/store.h"
 
-#include <ATen/ATen.h>
+#include "base/aten.h"
 
 namespace qprompt {
 namespace {
