@@ -9,10 +9,10 @@
 
 #include "base/aten.h"
 #include "cli/app.h"
-#include "cli/import_words.h"
+#include "exchange/import_words.h"
 #include "cli/method.h"
-#include "cli/trainer_checkpoint.h"
-#include "cli/trainer_log.h"
+#include "exchange/trainer_checkpoint.h"
+#include "exchange/trainer_log.h"
 #include "qprompt/quant.h"
 
 namespace qprompt::cli {

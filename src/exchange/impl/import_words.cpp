@@ -1,9 +1,9 @@
-#include "cli/import_words.h"
+#include "exchange/import_words.h"
 
 #include "base/aten.h"
 #include "qprompt/base.h"
 
-namespace qprompt::cli {
+namespace qprompt {
 namespace {
 
 /// The words of every published configuration.
@@ -116,4 +116,4 @@ ImportedWords find_words(const Clip& clip, const TrainerCheckpoint& checkpoint,
   return words;
 }
 
-}  // namespace qprompt::cli
+}  // namespace qprompt

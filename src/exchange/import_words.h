@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 
-#include "cli/trainer_checkpoint.h"
-#include "cli/trainer_log.h"
+#include "exchange/trainer_checkpoint.h"
+#include "exchange/trainer_log.h"
 #include "qprompt/clip.h"
 
-namespace qprompt::cli {
+namespace qprompt {
 
 struct ImportedWords {
   std::string text;  ///< empty: a random start, or not known
@@ -22,4 +22,4 @@ struct ImportedWords {
 ImportedWords find_words(const Clip& clip, const TrainerCheckpoint& checkpoint,
                          const TrainerLog& run, const std::optional<std::string>& given, Log& log);
 
-}  // namespace qprompt::cli
+}  // namespace qprompt

@@ -1,4 +1,4 @@
-#include "cli/trainer_checkpoint.h"
+#include "exchange/trainer_checkpoint.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "qprompt/base.h"
 #include "qprompt/weights.h"
 
-namespace qprompt::cli {
+namespace qprompt {
 namespace {
 
 using Learned = TrainerCheckpoint::Learned;
@@ -298,4 +298,4 @@ TrainerCheckpoint read_trainer_checkpoint(const std::string& path, const std::st
   return out;
 }
 
-}  // namespace qprompt::cli
+}  // namespace qprompt
