@@ -80,7 +80,7 @@ JsonValue JsonValue::verbatim(std::string json) {
 JsonValue& JsonValue::operator[](const std::string& name) {
   if (kind_ == Kind::kScalar && text_ == "null") kind_ = Kind::kObject;
   if (kind_ != Kind::kObject) fail(ErrorKind::kInternal, "no JSON object has '", name, "'");
-  const std::string key = quoted(name);
+  const std::string key = quoted(std::string_view(name));
   for (size_t i = 0; i < names_.size(); ++i) {
     if (names_[i] == key) return items_[i];
   }
