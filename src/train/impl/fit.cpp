@@ -131,7 +131,11 @@ TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& o
   return prompt;
 }
 
-void check_trainable(const Split& split) {
+void check_trainable(const Split& split, const TrainOptions& options) {
+  if (options.selection == Selection::kValidation && split.val.empty()) {
+    fail(ErrorKind::kContent, "'", split.name,
+         "' has no validation images to select an epoch by; give --selection last");
+  }
   std::set<int64_t> labels;
   for (const Item& item : split.train) labels.insert(item.label);
   if (labels.size() < 2) {
@@ -175,7 +179,7 @@ Fields fit_fields(FitOptions& options) {
 FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options) {
   const double started = now_seconds();
   check_options(options.train);
-  check_trainable(split);
+  check_trainable(split, options.train);
   const std::string key = run_key(clip, split, options);
   FitResult result;
   TrainOptions recipe = options.train;
