@@ -9,7 +9,7 @@
 #include "train/impl/objective.h"
 #include "train/impl/record.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace fs = std::filesystem;
 namespace {
 
@@ -160,23 +160,7 @@ void write_result(const RecordSource& source, const TrainedPrompt& prompt, FitRe
   result.prompt = read_prompt(result.path);
 }
 
-}  // namespace
-
-Fields fit_fields(FitOptions& options) {
-  Fields all = context_fields(options.context);
-  append_all(all, train_fields(options.train));
-  all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
-                             options.views, {0, 1000}));
-  all.push_back(number_field("pixel-memory",
-                             "MiB of decoded training images kept by methods of the image tower",
-                             options.pixel_memory_mb, {0, 1'000'000}));
-  if (options.train.quantization != Quantization::kNone) {
-    append_all(all, quantizer_fields(options.train.quantizer));
-  }
-  return all;
-}
-
-FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options) {
+FitResult fit(const Clip& clip, const Split& split, const FitOptions& options) {
   const double started = now_seconds();
   check_options(options.train);
   check_trainable(split, options.train);
@@ -216,6 +200,30 @@ FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& opt
   result.seconds = now_seconds() - started;
   write_result({clip, split, options, run, use, key}, prompt, result);
   return result;
+}
+
+}  // namespace
+
+}  // namespace qprompt::train
+
+namespace qprompt {
+
+Fields fit_fields(FitOptions& options) {
+  Fields all = context_fields(options.context);
+  train::append_all(all, train_fields(options.train));
+  all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
+                             options.views, {0, 1000}));
+  all.push_back(number_field("pixel-memory",
+                             "MiB of decoded training images kept by methods of the image tower",
+                             options.pixel_memory_mb, {0, 1'000'000}));
+  if (options.train.quantization != Quantization::kNone) {
+    train::append_all(all, quantizer_fields(options.train.quantizer));
+  }
+  return all;
+}
+
+FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options) {
+  return train::fit(clip, split, options);
 }
 
 FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options, Log& log) {

@@ -1,7 +1,7 @@
 #include "base/aten.h"
 #include "train/impl/objective.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// The first group's gradient, less `strength` times its part along the second's where the two
 /// point apart; a tensor at a time (Zhu et al., "Prompt-aligned Gradient for Prompt Tuning").
@@ -22,4 +22,4 @@ Gradients project_rule(const std::vector<Gradients>& by_group, double strength) 
   return out;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

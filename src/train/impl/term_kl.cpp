@@ -1,7 +1,7 @@
 #include "base/aten.h"
 #include "train/impl/objective.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 /// KL(q ‖ p) of each image and class, (B, C): q of the frozen CLIP, p of what is learned.
@@ -22,4 +22,4 @@ at::Tensor kl_term(const TermInput& input) { return divergence(input).sum(1).mea
 /// divides).
 at::Tensor kl_elements_term(const TermInput& input) { return divergence(input).mean(); }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -1,7 +1,7 @@
 #include "base/aten.h"
 #include "train/impl/objective.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// Mean of |image − the frozen CLIP's image| (Khattak et al., "Self-regulating
 /// Prompts").
@@ -14,4 +14,4 @@ at::Tensor l1_text_term(const TermInput& input) {
   return (input.text - input.teacher_text).abs().mean();
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train
