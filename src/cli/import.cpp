@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/app.h"
@@ -18,8 +17,6 @@
 namespace qprompt::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 struct ImportCommand {
   ModelOptions model;
   std::string checkpoint, out, log;
@@ -27,13 +24,14 @@ struct ImportCommand {
   std::optional<std::string> words, position, classes, dataset, shots;
   std::string labels;
   int64_t plain_bits = 16;
-  CLI::Option* seed = nullptr;  ///< the program's --seed, to know whether it was given
+  const Option* seed = nullptr;  ///< the program's --seed, to know whether it was given
 };
 
 /// One thing that the file says, and where it came from.
 struct Fact {
   std::string name;
   Json value;
+  std::string text;  ///< the value as people read it
   std::string from;
 };
 
@@ -46,8 +44,9 @@ struct Import {
   TrainedPrompt prompt;
   std::vector<Fact> facts;
 
-  void add(const std::string& name, const Json& value, const std::string& from) {
-    facts.push_back({name, value, from});
+  template <class Value>
+  void add(const std::string& name, const Value& value, const std::string& from) {
+    facts.push_back({name, Json(value), cat(value), from});
   }
   /// An option, or what the log has under `key`, or nothing; `from` is set to which it was.
   std::optional<std::string> choose(const std::optional<std::string>& option,
@@ -216,9 +215,13 @@ void take_run(Import& import) {
   }
   if (const auto shots = import.choose(import.options.shots, "DATASET.NUM_SHOTS", from)) {
     import.prompt.shots = *shots == "-1" ? 0 : parse_shots(*shots);  // Dassl's -1: all
-    import.add("shots", import.prompt.shots == 0 ? Json("all") : Json(import.prompt.shots), from);
+    if (import.prompt.shots == 0) {
+      import.add("shots", std::string("all"), from);
+    } else {
+      import.add("shots", import.prompt.shots, from);
+    }
   }
-  if (import.options.seed->count() != 0) {
+  if (import.options.seed->given()) {
     import.prompt.seed = import.session.seed;
     import.add("seed", import.prompt.seed, "option");
   } else if (const auto seed = import.run.get("SEED"); seed && *seed != "-1") {
@@ -281,8 +284,8 @@ void print_import(const Import& import) {
   const std::string& path = import.options.out;
   Table table{"", {"what", "value", "from"}, {}};
   Json json{{"prompt", path}, {"payload_bytes", import.prompt.payload_bytes()}};
-  for (const auto& [name, value, from] : import.facts) {
-    table.rows.push_back({name, value.is_string() ? value.get<std::string>() : value.dump(), from});
+  for (const auto& [name, value, text, from] : import.facts) {
+    table.rows.push_back({name, text, from});
     json[name] = {{"value", value}, {"from", from}};
   }
   for (const StoredTensor& tensor : import.prompt.tensors) {
@@ -293,7 +296,7 @@ void print_import(const Import& import) {
   table.rows.push_back(
       {"prompt", path,
        cat(import.prompt.payload_bytes(), " B in ", import.prompt.tensors.size(), " tensors")});
-  print_result(import.session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(import.session, table, json);
 }
 
 void run_import(const ImportCommand& options, const Session& session) {
@@ -320,35 +323,32 @@ void run_import(const ImportCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_import(CLI::App& app, Session& session) {
+void add_import(Command& program, Session& session) {
   auto options = std::make_shared<ImportCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "import", "a checkpoint of CoOp, CoCoOp, KgCoOp, ProGrad, MaPLe or PromptSRC as a .qprompt");
-  command->add_option("checkpoint", options->checkpoint, "the trainer's model.pth.tar-…")
-      ->required();
-  command->add_option("--out", options->out, "the .qprompt file to write")->required();
-  add_model_options(*command, options->model);
-  command
-      ->add_option("--method", options->method,
-                   "what trained it; auto: the log says it, or its tensors tell")
-      ->check(CLI::IsMember(trainer_names()))
-      ->capture_default_str();
-  command->add_option("--log", options->log,
-                      "the run's log.txt; default: looked for beside the checkpoint; none: no log");
-  command->add_option("--words", options->words, "the initial words; \"\": a random start");
-  command->add_option("--class-position", options->position,
-                      "where the class token stands: end, middle, front");
-  command->add_option("--classes", options->classes, "trained on: all, base, new");
-  command->add_option("--dataset", options->dataset, "name of the data set it was trained on");
-  command->add_option("--shots", options->shots, "images a class it was trained on, or all");
-  command->add_option("--labels", options->labels,
-                      "names of its classes, for class-specific contexts: a file or a,b,c");
-  command
-      ->add_option("--plain-bits", options->plain_bits,
-                   "how values are stored that are not half-precision already: 16 or 32")
-      ->capture_default_str();
-  options->seed = app.get_option("--seed");
-  command->final_callback([options, &session] { run_import(*options, session); });
+  command.add_argument("checkpoint", "the trainer's model.pth.tar-…", options->checkpoint)
+      .require();
+  command.add_text("out", "the .qprompt file to write", options->out).require();
+  add_model_options(command, options->model);
+  command.add_text("method", "what trained it; auto: the log says it, or its tensors tell",
+                   options->method);
+  command.add_text("log",
+                   "the run's log.txt; default: looked for beside the checkpoint; none: no log",
+                   options->log);
+  command.add_text("words", "the initial words; \"\": a random start", options->words);
+  command.add_text("class-position", "where the class token stands: end, middle, front",
+                   options->position);
+  command.add_text("classes", "trained on: all, base, new", options->classes);
+  command.add_text("dataset", "name of the data set it was trained on", options->dataset);
+  command.add_text("shots", "images a class it was trained on, or all", options->shots);
+  command.add_text("labels", "names of its classes, for class-specific contexts: a file or a,b,c",
+                   options->labels);
+  command.add_number("plain-bits",
+                     "how values are stored that are not half-precision already: 16 or 32",
+                     options->plain_bits, {16, 32});
+  options->seed = &program.find("seed");
+  command.on_run([options, &session] { run_import(*options, session); });
 }
 
 }  // namespace qprompt::cli
