@@ -36,7 +36,7 @@ std::string run_folder(const std::string& out, const std::string& cache, const S
   return (std::filesystem::path(root) / "runs" / digest.hex()).string();
 }
 
-void run_command(const BaseToNewCommand& options, const Session& session) {
+void base_to_new(const BaseToNewCommand& options, const Session& session) {
   Log log = make_log(session);
   const ProtocolOptions protocol_base{make_variants(options), parse_seeds(options.seeds), {}, ""};
   const Split split = open_split(options.images, session, log);
@@ -67,7 +67,7 @@ void add_base_to_new(Command& program, Session& session) {
   command.add_text("seeds", "seeds with commas between", options->seeds);
   command.add_text("template", "zero-shot template; several are averaged", options->templates);
   command.add_text("out", "folder for the runs; default: under the cache", options->out);
-  command.on_run([options, &session] { run_command(*options, session); });
+  command.on_run([options, &session] { base_to_new(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -1,7 +1,6 @@
-#include <ATen/ATen.h>
-
 #include <iostream>
 
+#include "base/aten.h"
 #include "cli/app.h"
 #include "qprompt/artifact.h"
 #include "qprompt/eval.h"

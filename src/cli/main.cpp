@@ -105,7 +105,7 @@ bool is_out_of_memory(const std::exception& e) {
          what.find("allocate memory") != what.npos || what.find("out of memory") != what.npos;
 }
 
-int report(const std::exception& e) {
+int explain(const std::exception& e) {
   if (is_out_of_memory(e)) {
     std::cerr << "error: out of memory; fewer classes or images at a time may help\n";
   } else {
@@ -125,6 +125,6 @@ int main(int argc, char** argv) {
     std::cerr << "error: " << qprompt::printable(e.what(), true) << '\n';
     return static_cast<int>(e.kind());
   } catch (const std::exception& e) {
-    return qprompt::cli::report(e);
+    return qprompt::cli::explain(e);
   }
 }

@@ -1,8 +1,7 @@
-#include <ATen/ATen.h>
-
 #include <cmath>
 #include <iostream>
 
+#include "base/aten.h"
 #include "base/text.h"
 #include "cli/app.h"
 #include "qprompt/eval.h"

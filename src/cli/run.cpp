@@ -113,7 +113,7 @@ void print_totals(const RunCommand& options, const Session& session, const RunTo
        " cells failed; the others are done. Run again with --retry to try them once more");
 }
 
-void run_command(RunCommand& options, const Session& session) {
+void run_recipe_command(RunCommand& options, const Session& session) {
   Log log = make_log(session);
   RunRequest& request = options.request;
   request.device = session.device;
@@ -156,7 +156,7 @@ void add_run(Command& program, Session& session) {
   command.add_flag("dry-run", "list the cells with their estimated cost", options->dry);
   command.add_flag("retry", "try cells again that failed", request.retry);
   command.add_text("worker", "", options->worker).hide();
-  command.on_run([options, &session] { run_command(*options, session); });
+  command.on_run([options, &session] { run_recipe_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -132,7 +132,7 @@ void write_study(const StudyCommand& options, const StudyResult& result, Log& lo
                path("study.html"), "'"));
 }
 
-void run_command(StudyCommand& options, const Session& session) {
+void run_study_command(StudyCommand& options, const Session& session) {
   Log log = make_log(session);
   StudyOptions& study = options.study;
   choose_data(options, session);
@@ -176,7 +176,7 @@ void add_study(Command& program, Session& session) {
   command.add_text("out", "folder of the page, the tables and the finished trainings",
                    options->study.out);
   command.add_text("gnuplot", "the program that draws the figures", options->gnuplot);
-  command.on_run([options, &session] { run_command(*options, session); });
+  command.on_run([options, &session] { run_study_command(*options, session); });
 }
 
 }  // namespace qprompt::cli
