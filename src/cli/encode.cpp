@@ -9,7 +9,6 @@
 namespace qprompt::cli {
 namespace {
 
-
 struct EncodeCommand {
   ModelOptions model;
   std::vector<std::string> inputs;
