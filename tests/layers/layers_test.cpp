@@ -33,6 +33,9 @@ const Rooms& allowed_rooms() {
       {"eval",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact"}},
+      {"exchange",
+       {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "quant",
+        "artifact"}},
       {"report", {"base", "eval"}},
       {"run",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
@@ -46,7 +49,8 @@ const Rooms& allowed_rooms() {
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base", "engine", "checkpoint", "clip"};
+  static const std::set<std::string> kRooms{"base", "engine", "checkpoint", "clip", "exchange",
+                                            "train"};
   return kRooms;
 }
 
