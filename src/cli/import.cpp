@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/aten.h"
+#include "base/names.h"
 #include "cli/app.h"
 #include "cli/import_words.h"
 #include "cli/method.h"
@@ -187,7 +188,7 @@ void take_classes(Import& import) {
   const TrainerCheckpoint& found = import.checkpoint;
   import.prompt.class_specific = found.class_specific;
   const std::string& labels = import.options.labels;
-  if (!labels.empty()) import.prompt.class_names = read_labels(labels);
+  if (!labels.empty()) import.prompt.class_names = read_labels(labels, "--labels");
   const auto names = static_cast<int64_t>(import.prompt.class_names.size());
   if (found.class_specific) {
     const int64_t classes = found.tensors[0].values.size(0);
