@@ -54,8 +54,10 @@ Split open_split(const ImagesOptions& options, const Session& session, Log& log)
 std::string split_cache(const ImagesOptions& options);
 FeatureOptions feature_options(const ImagesOptions& options);
 
-/// "a,b,c", or the lines of a file of that name. Throws kUsage when there are none.
-std::vector<std::string> read_labels(const std::string& text);
+/// The classes of --labels, or without it those that a prompt has `stored`. Throws kUsage when
+/// there are none; says so where there is only one.
+std::vector<std::string> choose_classes(const std::string& labels,
+                                        const std::vector<std::string>& stored, Log& log);
 /// Splits at commas; drops empty pieces.
 std::vector<std::string> split_commas(const std::string& text);
 

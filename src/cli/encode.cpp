@@ -53,9 +53,7 @@ void encode_texts(const EncodeCommand& options, const Session& session) {
   }
   const TrainedPrompt prompt = read_prompt(options.prompt);
   check_belongs(clip, prompt, options.prompt);
-  const std::vector<std::string> names = options.labels.empty() && !prompt.class_names.empty()
-                                             ? prompt.class_names
-                                             : read_labels(options.labels);
+  const std::vector<std::string> names = choose_classes(options.labels, prompt.class_names, log);
   const PromptedClasses classes(clip, prompt, names);
   if (classes.image_prompts().learned.defined()) {
     log.warn(

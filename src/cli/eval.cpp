@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include "base/names.h"
+#include "base/text.h"
 #include "cli/app.h"
 #include "qprompt/run.h"
 
@@ -67,12 +69,6 @@ Table per_class_table(const Scored& one) {
   return table;
 }
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 void write_predictions(const std::string& path, const Bench& bench,
                        const std::vector<Scored>& all) {
   std::string csv = "classifier,path,label,class,predicted_label,predicted_class\n";
@@ -80,9 +76,9 @@ void write_predictions(const std::string& path, const Bench& bench,
     for (size_t i = 0; i < one.score.predictions.size(); ++i) {
       const Item& item = bench.test.split.test[static_cast<size_t>(bench.test.features.kept[i])];
       const int64_t predicted = one.score.predictions[i];
-      csv += cat(quoted(one.name), ',', quoted(item.path), ',', item.label, ',',
-                 quoted(bench.test.split.class_names[size_t(item.label)]), ',', predicted, ',',
-                 quoted(bench.test.split.class_names[size_t(predicted)]), '\n');
+      csv += cat(csv_cell(one.name), ',', csv_cell(item.path), ',', item.label, ',',
+                 csv_cell(bench.test.split.class_names[size_t(item.label)]), ',', predicted, ',',
+                 csv_cell(bench.test.split.class_names[size_t(predicted)]), '\n');
     }
   }
   write_file_atomic(path, csv);
@@ -125,9 +121,9 @@ void run_eval(const EvalCommand& options, const Session& session) {
 
 void run_zero_shot(EvalCommand options, const Session& session) {
   Log log = make_log(session);
-  if (options.templates.empty()) {
-    options.templates = {default_template(options.images.data.dataset)};
-  }
+  options.templates = options.templates.empty()
+                          ? std::vector<std::string>{default_template(options.images.data.dataset)}
+                          : read_templates(options.templates, "--template");
   const Bench bench = open_bench(options, session, log);
   const std::string name = options.templates.size() == 1
                                ? "zero-shot '" + options.templates[0] + "'"
@@ -158,8 +154,8 @@ void add_eval(Command& program, Session& session) {
 
 void add_zero_shot(Command& program, Session& session) {
   auto options = std::make_shared<EvalCommand>();
-  Command& command =
-      add_scoring(program, "zero-shot", "score hand-written templates on the test images", *options);
+  Command& command = add_scoring(program, "zero-shot",
+                                 "score hand-written templates on the test images", *options);
   command.add_text("template",
                    "a text with {} for the class name; several are averaged; default: the data "
                    "set's own",

@@ -45,7 +45,7 @@ void run_import(const ImportCommand& command, const Session& session) {
   options.clip_name = command.model.clip;
   if (command.shots) options.shots = parse_shots(*command.shots);
   if (command.seed->given()) options.seed = session.seed;
-  if (!command.labels.empty()) options.class_names = read_labels(command.labels);
+  if (!command.labels.empty()) options.class_names = read_labels(command.labels, "--labels");
   const TrainerRun run = open_trainer_run(options);
   const Clip clip = open_clip(command.model, session, log);
   const ImportedPrompt imported = import_prompt(clip, run, options);

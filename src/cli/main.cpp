@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/app.h"
+#include "cli/generate.h"
 #include "cli/parse.h"
 #include "qprompt/version.h"
 
@@ -61,6 +62,10 @@ void add_commands(Command& program, Session& session) {
   add_encode(program, session);
   add_tokenize(program, session);
   add_data(program, session);
+  add_completion(program);
+  add_manual(program);
+  // Read as 'CMD --help' before anything is parsed (cli/parse.h); here for lists of commands.
+  program.add_command("help", "the help of a command");
 }
 
 /// Threads must be set before a command starts, which is after the options are known.

@@ -33,6 +33,7 @@ Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::v
   for (const std::string& name : class_names) score.classes.push_back({name, 0, 0, 0});
   if (score.total == 0) return score;
   check_shape(logits, {score.total, static_cast<int64_t>(class_names.size())}, "logits (N, C)");
+  check_finite(logits, "the logits that this model and prompt give");
   const at::Tensor best = logits.argmax(1).contiguous();  // (N)
   const int64_t* predicted = best.data_ptr<int64_t>();
   for (int64_t i = 0; i < score.total; ++i) {
