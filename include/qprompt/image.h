@@ -24,6 +24,8 @@ struct DecodeOptions {
   bool exif_orientation = false;     ///< apply the EXIF orientation (CoOp and CLIP do not)
   int64_t max_side = 32768;          ///< largest width or height, pixels
   int64_t max_pixels = 178'956'970;  ///< largest width · height (Pillow's own bomb limit)
+  int64_t max_bytes = 704 << 20;     ///< memory that decoding may take, the picture included
+  int64_t max_work = 4'000'000'000;  ///< width · height · passes of a progressive picture
 };
 
 /// Per-channel normalisation: (pixel / 255 − mean) / std. Defaults: CLIP's.
@@ -32,9 +34,10 @@ struct Normalization {
   std::array<double, 3> std{0.26862954, 0.26130258, 0.27577711};
 };
 
-/// Reads JPEG, PNG or WebP (told by content): grey, palette, alpha (dropped), 16-bit and CMYK
-/// become RGB as Pillow's `convert("RGB")` makes it; 16-bit grey is therefore cut off at 255, not
-/// scaled, and an animation gives its first frame. Throws kPath (missing) or kContent (not an
+/// Reads JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, HEIC or AVIF, told by content and not by name: grey,
+/// palette, alpha (dropped), 16-bit and CMYK become RGB as Pillow's `convert("RGB")` makes it;
+/// 16-bit grey is therefore cut off at 255, not scaled, and an animation gives its first frame.
+/// HEIC and AVIF, which Pillow leaves to others, are as libheif decodes them. Throws kPath (missing) or kContent (not an
 /// image, too large, truncated, broken), naming the path.
 Image read_image(const std::string& path, const DecodeOptions& options);
 /// The same from memory; `name` stands for the file in messages.
@@ -46,8 +49,11 @@ struct ImageSize {
 };
 ImageSize probe_image(std::string_view bytes, const std::string& name);
 
-/// True for names that end in .jpg, .jpeg, .png or .webp, in any case.
+/// True for names that end as images do (.jpg, .jpeg, .jfif, .png, .webp, .gif, .bmp, .tif, .ppm,
+/// .heic, .avif and their kin), in any case.
 bool has_image_extension(std::string_view path);
+/// True when the first 32 bytes of a file are those of a format that `read_image` knows.
+bool begins_as_image(std::string_view bytes);
 
 /// Pillow's `resize((width, height), BICUBIC, box)`: antialiased, a = −0.5, width first, rounded to
 /// 8 bits after each pass. The box (left, top, width, height) is whole pixels inside the image.

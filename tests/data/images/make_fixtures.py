@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 HERE = Path(__file__).resolve().parent
+SUFFIXES = (".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".ppm", ".pgm", ".pbm")
 
 
 def noise(width, height):
@@ -160,6 +161,109 @@ def riff(*chunks):
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def bmp(bits, compression, width, height, body, colours=b"", masks=b""):
+    """A bitmap with a header of 40 bytes; `height` is negative for rows from the top."""
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0,
+                         len(colours) // 4, 0) + masks + colours
+    start = 14 + len(header)
+    return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + header + body
+
+
+def make_bmps():
+    rgb = picture(23, 17)
+    save("bmp_24.bmp", rgb)
+    save("bmp_8.bmp", rgb.quantize(40))
+    save("bmp_grey.bmp", rgb.convert("L"))
+    save("bmp_1.bmp", rgb.convert("1"))
+    save("bmp_32_alpha.bmp", Image.merge("RGBA", (*rgb.split(), rgb.convert("L"))))
+
+    def write(name, *arguments, **options):
+        (HERE / name).write_bytes(bmp(*arguments, **options))
+
+    wide = b"".join(struct.pack("<H", (x * 2654435761 >> 7) & 0xFFFF) for x in range(6 * 5))
+    write("bmp_16_555.bmp", 16, 0, 6, 5, wide)
+    write("bmp_16_565.bmp", 16, 3, 6, -5, wide,
+          masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))
+    write("bmp_32_top_down.bmp", 32, 0, 3, -2, bytes(range(24)))
+    four = b"".join(bytes((40 * i, 255 - 30 * i, 9 * i, 0)) for i in range(6))
+    write("bmp_4.bmp", 4, 0, 5, 3, bytes.fromhex("012340000543210000123450"[:24]), four)
+    write("bmp_runs_8.bmp", 8, 1, 5, 3,
+          bytes.fromhex("0501" "0000" "0003020304" "00" "0202" "0000" "0305" "0207" "0001"),
+          four)
+    write("bmp_runs_4.bmp", 4, 2, 6, 2, bytes.fromhex("0612" "0000" "0004" "1234" "0250" "0001"),
+          four)
+    old = struct.pack("<IHHHH", 12, 4, 2, 1, 8) + bytes(range(0, 255, 17)) * 51 + b"\0\1\2"
+    old = old[:12 + 768]
+    (HERE / "bmp_os2.bmp").write_bytes(
+        b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(old)) + old + bytes((9, 80, 255, 3) * 2))
+
+
+def make_gifs():
+    rgb = picture(31, 22)
+    palette = rgb.quantize(50)
+    save("gif_palette.gif", palette)
+    save("gif_interlaced.gif", palette, interlace=1)
+    save("gif_grey.gif", rgb.convert("L"))
+    save("gif_transparent.gif", palette, transparency=3)
+    save("gif_animated.gif", palette, save_all=True, interlace=0,
+         append_images=[rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT).quantize(30)])
+    # The first picture covers a part of the canvas, or reaches beyond it.
+    whole = (HERE / "gif_animated.gif").read_bytes()
+    at = whole.index(b",\0\0\0\0" + struct.pack("<HH", 31, 22))
+    for name, left, top, canvas in (("part", 4, 3, (50, 40)), ("beyond", 5, 6, (20, 10))):
+        data = bytearray(whole)
+        data[at + 1:at + 5] = struct.pack("<HH", left, top)
+        data[6:10] = struct.pack("<HH", *canvas)
+        (HERE / ("gif_%s.gif" % name)).write_bytes(bytes(data))
+    still = (HERE / "gif_transparent.gif").read_bytes()
+    at = still.index(b",\0\0\0\0" + struct.pack("<HH", 31, 22))
+    data = bytearray(still)
+    data[6:10] = struct.pack("<HH", 40, 30)
+    (HERE / "gif_part_transparent.gif").write_bytes(bytes(data))
+    save("gif_named.jpg", palette, format="GIF")
+
+
+def make_tiffs():
+    rgb = picture(29, 18)
+    grey = rgb.convert("L")
+    for name, compression in (("raw", None), ("lzw", "tiff_lzw"), ("deflate", "tiff_adobe_deflate"),
+                              ("packbits", "packbits"), ("jpeg", "jpeg")):
+        save("tiff_%s.tif" % name, rgb, compression=compression)
+    save("tiff_grey.tif", grey)
+    save("tiff_palette.tif", rgb.quantize(20), compression="tiff_lzw")
+    save("tiff_1.tif", grey.convert("1"), compression="group4")
+    save("tiff_cmyk.tif", Image.merge("CMYK", (*rgb.split(), grey)))
+    save("tiff_alpha.tif", Image.merge("RGBA", (*rgb.split(), grey)), compression="tiff_lzw")
+    save("tiff_grey_alpha.tif", Image.merge("LA", (grey, grey)))
+    save("tiff_ycbcr.tif", rgb.convert("YCbCr"), compression="jpeg")
+    wide = Image.new("I;16", (7, 5))
+    wide.putdata([v * 37 for v in range(35)])
+    save("tiff_grey_16.tif", wide)
+    real = Image.new("F", (7, 5))
+    real.putdata([v * 9.7 - 20 for v in range(35)])
+    save("tiff_float.tif", real)
+    for orientation in (2, 3, 6, 8):
+        save("tiff_turned_%d.tif" % orientation, rgb, tiffinfo={274: orientation})
+    save("tiff_pages.tif", rgb, save_all=True, append_images=[grey])
+
+
+def make_pnms():
+    rgb = picture(13, 9)
+    save("pnm_rgb.ppm", rgb)
+    save("pnm_grey.pgm", rgb.convert("L"))
+    save("pnm_1.pbm", rgb.convert("1"))
+
+    def write(name, text, body=b""):
+        (HERE / name).write_bytes(text.encode() + body)
+
+    write("pnm_plain_rgb.ppm", "P3\n# a comment\n2 2 15\n0 5 15 3 # here, too\n4 5 6 7 8 15 15 1\n")
+    write("pnm_plain_grey.pgm", "P2 3 2 100 0 50 100 33 99 1\n")
+    write("pnm_plain_1.pbm", "P1\n4 2\n0110\n1 0 0 1\n")
+    write("pnm_max_63.ppm", "P6 2 1 63\n", bytes((0, 31, 63, 5, 6, 7)))
+    write("pnm_rgb_16.ppm", "P6 2 1 65535\n", struct.pack(">6H", 0, 300, 65535, 999, 30000, 128))
+    write("pnm_grey_16.pgm", "P5 4 1 65535\n", struct.pack(">4H", 0, 200, 300, 65535))
+
+
 def make_exif():
     small = picture(13, 9)
     for orientation in range(1, 9):
@@ -186,7 +290,7 @@ def line(*words):
 
 
 def write_expected():
-    files = sorted(p for p in HERE.iterdir() if p.suffix in (".jpg", ".png", ".webp"))
+    files = sorted(p for p in HERE.iterdir() if p.suffix in SUFFIXES)
     with open(HERE / "decode.txt", "w") as decode, open(HERE / "exif.txt", "w") as turned:
         for path in files:
             try:
@@ -272,6 +376,10 @@ if __name__ == "__main__":
     make_jpegs()
     make_pngs()
     make_webps()
+    make_bmps()
+    make_gifs()
+    make_tiffs()
+    make_pnms()
     make_exif()
     write_expected()
     write_resizes()
