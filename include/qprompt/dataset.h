@@ -67,6 +67,23 @@ struct DataOptions {
 ///   ImageNet's, so that a class matrix made from them is over the variant's own classes.
 Split load_split(const DataOptions& options, Log& log);
 
+/// What a walk through folders left out.
+struct LeftOut {
+  int64_t hidden = 0;  ///< names that begin with a dot
+  int64_t system = 0;  ///< what systems leave in folders: __MACOSX, @eaDir, Thumbs.db, …
+  int64_t other = 0;   ///< files that are no images
+  std::vector<std::string> nested, circles, unreadable;  ///< folders: below classes, links up, …
+  /// "3 hidden, 1 of the system's and 2 other entries"; empty where all counts are 0.
+  std::string counts() const;
+};
+/// The images below a folder at any depth, links to folders followed, sorted by path.
+struct FoundImages {
+  std::vector<std::string> paths;
+  LeftOut left_out;
+};
+/// What is left out is noted. Throws kPath when the folder cannot be read.
+FoundImages find_images(const std::string& folder, Log& log);
+
 /// CoOp's few-shot draw (Dassl `generate_fewshot_dataset`): `shots` training and min(shots, 4)
 /// validation items a class, drawn by CPython's generator from `seed`, train first, both over all
 /// classes, in order of first appearance. shots < 1 keeps everything. A smaller class is taken

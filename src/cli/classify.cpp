@@ -1,9 +1,9 @@
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "cli/app.h"
+#include "qprompt/dataset.h"
 #include "qprompt/eval.h"
 
 namespace qprompt::cli {
@@ -23,25 +23,15 @@ struct ClassifyCommand {
 };
 
 /// Files stay as given; folders give the images in them, at any depth, in name order.
-void expand(const std::string& input, std::vector<std::string>& paths) {
+void expand(const std::string& input, std::vector<std::string>& paths, Log& log) {
   std::error_code error;
   if (!fs::is_directory(input, error)) {
     paths.push_back(input);
     return;
   }
-  std::vector<std::string> found;
-  for (fs::recursive_directory_iterator it(input, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->is_regular_file(error) && has_image_extension(it->path().string())) {
-      found.push_back(it->path().string());
-    }
-  }
-  if (error) fail(ErrorKind::kPath, "cannot read the folder '", input, "': ", error.message());
-  if (found.empty()) {
-    fail(ErrorKind::kPath, "the folder '", input, "' holds no .jpg, .png or .webp image");
-  }
-  std::sort(found.begin(), found.end());
-  paths.insert(paths.end(), found.begin(), found.end());
+  const FoundImages found = find_images(input, log);
+  if (found.paths.empty()) fail(ErrorKind::kPath, "the folder '", input, "' holds no image");
+  paths.insert(paths.end(), found.paths.begin(), found.paths.end());
 }
 
 Classifier make_classifier(const ClassifyCommand& options, const Clip& clip) {
@@ -133,7 +123,7 @@ void run_classify(const ClassifyCommand& options, const Session& session) {
       }
       continue;
     }
-    expand(input, files);
+    expand(input, files, log);
   }
   classify_waiting();
   log.note(cat(run.done, " images classified, ", run.failed, " skipped"));

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.h"
 #include "qprompt/base.h"
 #include "tokenizer/text.h"
 #include "tokenizer/vocabulary.h"
@@ -12,6 +13,10 @@ namespace {
 using nlohmann::json;
 
 json parse_object(const std::string& file, std::string_view bytes) {
+  if (json_is_deeper_than(bytes, kMaxJsonDepth)) {
+    fail(ErrorKind::kContent, "vocabulary '", file, "': its JSON is nested more than ",
+         kMaxJsonDepth, " levels deep");
+  }
   json root;
   try {
     root = json::parse(bytes);
