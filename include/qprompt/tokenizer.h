@@ -8,8 +8,9 @@
 
 namespace qprompt {
 
-/// CLIP's tokenizer (openai/CLIP, clip/simple_tokenizer.py, without ftfy): HTML entities unescaped
-/// twice, white space collapsed, lower case, Unicode-aware splitting, byte-pair merges.
+/// CLIP's tokenizer (openai/CLIP, clip/simple_tokenizer.py): text repaired as ftfy repairs it, but
+/// for its guesses at wrong encodings, HTML entities unescaped twice, white space collapsed, lower
+/// case, Unicode-aware splitting, byte-pair merges.
 class Tokenizer {
  public:
   /// Reads `bpe_simple_vocab_16e6.txt.gz` (or the same uncompressed), `vocab.json` with
