@@ -9,6 +9,7 @@ install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
 install(FILES src/engine/activation.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/engine)
 install(FILES src/checkpoint/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/checkpoint)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
+install(FILES assets/vocabulary/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/vocabulary)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)
 configure_package_config_file(cmake/qpromptConfig.cmake.in

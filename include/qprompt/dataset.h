@@ -47,13 +47,15 @@ const DatasetInfo* find_dataset(const std::string& name);
 
 /// Where the data is. `dataset` names a CoOp data set (config or registry name, any case), with
 /// `root` CoOp's $DATA or the data set's own folder; empty means a folder with a sub-folder a
-/// class.
+/// class, or tables and shards: a file of paths and labels (.csv, .tsv, .jsonl), a folder with
+/// Hugging Face's metadata.csv or .jsonl, or tar files of WebDataset, alone or in a folder.
 struct DataOptions {
   std::string root;
   std::string dataset;
   uint64_t seed = 1;         ///< of the 50/20/30 split of a plain folder
   bool check_images = true;  ///< false: the split file is enough (`data sample`)
   std::string cache = {};    ///< folder for splits built here; empty: they are not kept
+  bool partial = false;      ///< drop listed images that are not there, with a warning
 };
 
 /// Reads a split. Throws kUsage (unknown data set), kPath (no such folder, missing annotations or

@@ -44,8 +44,9 @@ void encode_images(const EncodeCommand& options, const Session& session) {
     std::vector<at::Tensor> batch;  // each (3, R, R)
     for (int64_t i = begin; i < std::min(total, begin + kImagesAtOnce); ++i) {
       const Image image = read_image(options.inputs[static_cast<size_t>(i)], decode);
-      batch.push_back(
-          to_pixels(test_view(image, clip.config().image_size), clip.config().normalization));
+      const ClipConfig& config = clip.config();
+      const Image view = test_view(image, config.image_size, config.transform);
+      batch.push_back(to_pixels(view, config.normalization));
     }
     const at::Tensor pixels = at::stack(batch);  // (B, 3, R, R)
     features.push_back(clip.encode_image(pixels).cpu());

@@ -35,34 +35,38 @@ std::string store_folder(const Clip& clip, const FeatureOptions& options, const 
   const Normalization& pixels = clip.config().normalization;
   transform.update(pixels.mean.data(), sizeof pixels.mean);
   transform.update(pixels.std.data(), sizeof pixels.std);
+  if (pixels.divisor != 255.0) transform.update_text(cat("divisor ", pixels.divisor));
+  if (const TestTransform& cut = clip.config().transform; !view.random && cut != TestTransform{}) {
+    transform.update_text(cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ",
+                              cut.shorter_side));
+  }
   return cat(root, "/features/", to_hex(clip.fingerprint()), "/", transform.hex());
 }
 
 Digest::Bytes item_key(const std::string& root, const Item& item) {
-  const fs::path path = fs::path(root) / item.path;
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error) {
-    fail(ErrorKind::kPath, "cannot read the image '", path.string(), "': ", error.message(),
-         "; run 'qprompt data check' for the whole list");
+  const std::string path = (fs::path(root) / item.path).string();
+  const std::optional<ImageFileState> state = image_file_state(path);
+  if (!state) {
+    fail(ErrorKind::kPath, "cannot read the image '", path,
+         "': there is no such file; run 'qprompt data check' for the whole list");
   }
-  const auto changed = fs::last_write_time(path, error).time_since_epoch().count();
   Digest digest;
   digest.update_text(item.path);
-  digest.update_text(cat(size, " ", changed));
+  digest.update_text(cat(state->bytes, " ", state->changed));
   return digest.bytes();
 }
 
-Image cut_view(const Image& image, const std::string& path, const View& view, int64_t size) {
-  if (!view.random) return test_view(image, size);
+Image cut_view(const Image& image, const std::string& path, const View& view,
+               const ClipConfig& config) {
+  if (!view.random) return test_view(image, config.image_size, config.transform);
   Rng rng(view_seed(view, path));
-  return train_view(image, size, rng);
+  return train_view(image, config.image_size, rng);
 }
 
 at::Tensor ViewSource::pixels(const Item& item) const {
   const Image image = read_image((fs::path(image_root) / item.path).string(), decode);
   const ClipConfig& config = clip.config();
-  return to_pixels(cut_view(image, item.path, view, config.image_size), config.normalization);
+  return to_pixels(cut_view(image, item.path, view, config), config.normalization);
 }
 
 std::string default_cache_folder() {

@@ -23,7 +23,8 @@ std::string store_folder(const Clip& clip, const FeatureOptions& options, const 
 Digest::Bytes item_key(const std::string& root, const Item& item);
 
 /// The view (R, R) of a decoded image; `path` is the item's, which the draws depend on.
-Image cut_view(const Image& image, const std::string& path, const View& view, int64_t size);
+Image cut_view(const Image& image, const std::string& path, const View& view,
+               const ClipConfig& config);
 
 /// Where the pixels of a list's items come from.
 struct ViewSource {

@@ -140,7 +140,7 @@ Image decode_image(std::string_view bytes, const std::string& name, const Decode
 }
 
 Image read_image(const std::string& path, const DecodeOptions& options) {
-  return decode_image(read_file(path, image::kMaxFileBytes), path, options);
+  return decode_image(read_image_file(path, image::kMaxFileBytes), path, options);
 }
 
 ImageSize probe_image(std::string_view bytes, const std::string& name) {

@@ -4,6 +4,9 @@
 decode.txt   file width height crc32           of Image.open(file).convert("RGB"), or "refused"
 exif.txt     file width height crc32           of ImageOps.exif_transpose of the same
 resize.txt   w h left top width height W H crc32   of noise(w, h).resize((W, H), BICUBIC, box)
+filters.txt  w h W H filter crc32              of noise(w, h).resize((W, H), filter)
+views.txt    w h R S filter crc32              of noise(w, h), its shorter side resized to S with the
+                                               filter, R x R cut from its centre; S of 0: squashed
 test.txt     w h R crc32                       of CoOp's test transform of noise(w, h)
 train.txt    w h R seed crc32                  of CoOp's train transform, drawn by random.Random
 """
@@ -334,6 +337,28 @@ def test_view(image, size):
     return image.crop((left, top, left + size, top + size))
 
 
+def write_filters():
+    sizes = [(31, 17, 31, 17), (31, 17, 10, 40), (64, 48, 16, 16), (5, 9, 20, 3), (90, 91, 33, 32)]
+    with open(HERE / "filters.txt", "w") as out:
+        for w, h, to_w, to_h in sizes:
+            for number in range(6):
+                image = noise(w, h).resize((to_w, to_h), Image.Resampling(number))
+                out.write(line(w, h, to_w, to_h, number, crc(image)))
+    with open(HERE / "views.txt", "w") as out:
+        for w, h in ((64, 48), (47, 63), (33, 200)):
+            for size, short, number in ((24, 32, 3), (24, 32, 2), (16, 24, 0), (20, 0, 2), (20, 0, 3)):
+                image = noise(w, h)
+                if short == 0:
+                    view = image.resize((size, size), Image.Resampling(number))
+                else:
+                    other = int(short * max(w, h) / min(w, h))
+                    to = (short, other) if w <= h else (other, short)
+                    left, top = int(round((to[0] - size) / 2.0)), int(round((to[1] - size) / 2.0))
+                    view = image.resize(to, Image.Resampling(number)).crop(
+                        (left, top, left + size, top + size))
+                out.write(line(w, h, size, short, number, crc(view)))
+
+
 def crop_box(w, h, draw):
     for _ in range(10):
         area = w * h * (0.08 + (1.0 - 0.08) * draw.random())
@@ -383,4 +408,5 @@ if __name__ == "__main__":
     make_exif()
     write_expected()
     write_resizes()
+    write_filters()
     write_views()
