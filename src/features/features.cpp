@@ -186,7 +186,8 @@ void encode_files(const Clip& clip, const std::vector<std::string>& paths,
                   const std::function<void(size_t, const FileFeatures&)>& use) {
   const auto load = [&](int64_t i) {
     const Image image = read_image(paths[static_cast<size_t>(i)], options.decode);
-    return to_pixels(test_view(image, clip.config().image_size), clip.config().normalization);
+    const ClipConfig& config = clip.config();
+    return to_pixels(test_view(image, config.image_size, config.transform), config.normalization);
   };
   encode_stream(clip, {static_cast<int64_t>(paths.size()), load},
                 {kUncachedBatch, options.threads, options.prompts},
