@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "qprompt/run.h"
+#include "experiment/recipe.h"
 
 namespace qprompt::cli {
 namespace {

@@ -17,9 +17,8 @@ struct DrawnList {
   std::shared_ptr<const Split> split;
   std::string digest;  ///< of its name, class names, training items and the images' content
 };
-/// Cheap to copy; make it once for all cells that train on it. Throws kPath or kContent naming an
-/// image that cannot be read.
-DrawnList drawn_list(Split split, const DecodeOptions& decode);
+/// Cheap to copy; make it once for all cells that train on it.
+DrawnList drawn_list(Split split);
 
 /// What a classifier is scored on: the test images of a class subset.
 struct TestList {
@@ -28,14 +27,14 @@ struct TestList {
   Half half = Half::kAll;
   std::string digest;  ///< of class names, test items and the images' content
 };
-TestList test_list(const std::string& dataset, const Split& whole, Half half,
-                   const DecodeOptions& decode);
+TestList test_list(const std::string& dataset, const Split& whole, Half half);
 
 /// What decides the bytes of a prompt, and nothing else; of zero-shot CLIP, its templates.
 struct Training {
-  DrawnList drawn;                     ///< undefined for templates
+  DrawnList drawn;                     ///< empty for templates
   FitOptions fit;                      ///< method, options, seed, shots, class subset
-  std::vector<std::string> templates;  ///< not empty: nothing is learned
+  /// Not empty: nothing is learned. Those of each test list in turn, or one entry for all.
+  std::vector<std::vector<std::string>> templates;
 };
 
 /// What is kept of a training besides its result. It is in no identity, and costs a training once
@@ -47,8 +46,11 @@ struct Watch {
 };
 
 enum class CellKind { kImages, kTemplates, kPrompt };
+/// "images", "templates", "prompt".
+const std::string& kind_name(CellKind kind);
 
-/// A cell of an experiment: what is trained, and what it is scored on.
+/// A cell of an experiment: what is trained, and what it is scored on. Planners hand out templates
+/// and prompts; `run` adds, for each data set, a cell that encodes what these read.
 struct Cell {
   CellKind kind = CellKind::kPrompt;
   std::string label;    ///< of the method: "QCoOp 1 bit"; with the next three, a line of a report
@@ -56,6 +58,7 @@ struct Cell {
   Training training;
   std::vector<TestList> tests;
   Watch watch;
+  std::vector<Training> readers;  ///< of an images cell: the trainings whose images it encodes
   std::string error;  ///< why it cannot be done, when that is known already
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "qprompt/base.h"
 #include "qprompt/report.h"
 
 namespace qprompt {
@@ -43,6 +44,7 @@ const std::string& state_name(CellState state);
 
 /// One cell as it stands.
 struct CellOutcome {
+  std::string key;     ///< tells cells of one plan from those of another
   std::string kind;    ///< "images", "templates" or "prompt"
   std::string label;   ///< of the method
   std::string dataset; ///< trained on
@@ -59,17 +61,26 @@ struct CellOutcome {
   std::vector<ScoredList> watched;  ///< at the watched epochs: by epoch, then in the cell's order
 };
 
+/// How much of an experiment is read.
+enum class Detail {
+  kStates,  ///< without scores: cheap
+  kAll
+};
+
 struct Results {
   Heading heading;
   std::vector<CellOutcome> cells;  ///< in the order of the plan
 
   int64_t count(CellState state) const;
+  int64_t open() const;  ///< neither done nor failed
   /// Cells that stand for a line of a report: all but those that encode images.
   int64_t planned() const;
   /// "QCoOp 1 bit, dtd, 16 shots, seed 1: error" of each failed cell.
   std::vector<std::string> failures() const;
 };
 
+/// "all" for 0, or the number.
+std::string shots_name(int64_t shots);
 /// "QCoOp 1 bit, dtd, 16 shots, seed 1".
 std::string cell_name(const CellOutcome& cell);
 

@@ -43,6 +43,10 @@ struct RunOptions {
 Results run(const Clip& clip, Planner& planner, Store& store, const RunOptions& options,
             Observer& observer);
 
+/// Has the kernel end this process when its parent ends, so that nobody works unseen. For the
+/// processes that `worker_command` starts.
+void end_with_parent();
+
 /// One cell as it stands, and what it costs on this machine.
 struct PlannedCell {
   std::string name;         ///< "QCoOp 1 bit, dtd, 16 shots, seed 1"

@@ -96,15 +96,13 @@ class Store {
   /// Records that the cell cannot be done. Ignored when the claim is no longer held.
   virtual void fail(const Claim& claim, const std::string& why) = 0;
   /// The experiment as it stands. Throws kUsage, listing those that there are, when unknown.
-  virtual Results results(const std::string& experiment) const = 0;
+  virtual Results results(const std::string& experiment, Detail detail) const = 0;
   /// Bytes under an id: prompts, records, checkpoints. The last ones put are kept; empty bytes
   /// remove what was there.
   virtual void put(const std::string& id, std::string_view bytes) = 0;
-  /// Empty when there are none.
+  /// Empty when there are none. The id "experiments" is the store's own: the names of its
+  /// experiments, one a line, in the order in which they were first planned.
   virtual std::string get(const std::string& id) const = 0;
-
-  /// The names of its experiments, in the order in which they were first planned.
-  virtual std::vector<std::string> experiments() const = 0;
 };
 
 /// Seconds since an arbitrary start; the store's own clock where unset. For tests of leases.

@@ -1,4 +1,4 @@
-#include "run/database.h"
+#include "experiment/impl/database.h"
 
 #include <sqlite3.h>
 
@@ -6,57 +6,69 @@
 
 #include "qprompt/base.h"
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
 constexpr int64_t kApplication = 0x51505254;  // "QPRT", in the header of the file
-constexpr int64_t kSchema = 1;
+constexpr int64_t kSchema = 2;
 constexpr int kWaitMilliseconds = 120'000;
 
-// `cells`, `runs`, `test_lists` and `scores` say what was asked for and what came of it; they are
-// the same however often a run was interrupted. `attempts` says how it went.
+// `experiments` to `blobs` say what was asked for and what came of it: the same however often a run
+// was interrupted. `attempts` says how it went, and is the lease of what is under way; `circumstances`
+// says where a training was done.
 constexpr const char* kTables = R"sql(
 CREATE TABLE experiments(
-  name TEXT PRIMARY KEY, title TEXT NOT NULL, protocol TEXT NOT NULL, methods TEXT NOT NULL,
-  datasets TEXT NOT NULL, shots TEXT NOT NULL, recipe TEXT NOT NULL, published TEXT NOT NULL);
+  place BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT NOT NULL, protocol TEXT NOT NULL,
+  methods TEXT NOT NULL, datasets TEXT NOT NULL, shots TEXT NOT NULL, recipe TEXT NOT NULL,
+  published TEXT NOT NULL);
 CREATE TABLE cells(
-  key TEXT PRIMARY KEY, kind TEXT NOT NULL, label TEXT NOT NULL, dataset TEXT NOT NULL,
-  shots INTEGER NOT NULL, seed INTEGER NOT NULL, bits INTEGER NOT NULL, threads INTEGER NOT NULL,
-  configuration TEXT NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL, owner TEXT NOT NULL);
-CREATE TABLE members(
-  experiment TEXT NOT NULL, ordinal INTEGER NOT NULL, cell TEXT NOT NULL,
-  PRIMARY KEY(experiment, ordinal));
-CREATE TABLE needs(cell TEXT NOT NULL, need TEXT NOT NULL, PRIMARY KEY(cell, need));
-CREATE TABLE runs(
-  cell TEXT PRIMARY KEY, prompt TEXT NOT NULL, prompt_digest TEXT NOT NULL,
-  payload_bytes INTEGER NOT NULL, file_bytes INTEGER NOT NULL, fingerprint TEXT NOT NULL,
-  data_digest TEXT NOT NULL, record TEXT NOT NULL, qprompt TEXT NOT NULL, torch TEXT NOT NULL,
-  blas TEXT NOT NULL);
+  experiment TEXT NOT NULL, ordinal BIGINT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
+  label TEXT NOT NULL, dataset TEXT NOT NULL, shots BIGINT NOT NULL, seed BIGINT NOT NULL,
+  bits BIGINT NOT NULL, training TEXT NOT NULL, configuration TEXT NOT NULL, state TEXT NOT NULL,
+  error TEXT NOT NULL, PRIMARY KEY(experiment, ordinal));
+CREATE INDEX cells_of_training ON cells(training);
+CREATE TABLE needs(
+  experiment TEXT NOT NULL, ordinal BIGINT NOT NULL, training TEXT NOT NULL,
+  PRIMARY KEY(experiment, ordinal, training));
+CREATE TABLE wanted_scores(
+  experiment TEXT NOT NULL, ordinal BIGINT NOT NULL, position BIGINT NOT NULL, score TEXT NOT NULL,
+  dataset TEXT NOT NULL, half TEXT NOT NULL, epoch BIGINT NOT NULL,
+  PRIMARY KEY(experiment, ordinal, position));
+CREATE TABLE wanted_blobs(
+  experiment TEXT NOT NULL, ordinal BIGINT NOT NULL, blob TEXT NOT NULL,
+  PRIMARY KEY(experiment, ordinal, blob));
+CREATE TABLE trainings(
+  id TEXT PRIMARY KEY, prompt_digest TEXT NOT NULL, payload_bytes BIGINT NOT NULL,
+  file_bytes BIGINT NOT NULL);
 CREATE TABLE test_lists(
-  digest TEXT PRIMARY KEY, dataset TEXT NOT NULL, half TEXT NOT NULL, classes TEXT NOT NULL,
-  truth BLOB NOT NULL);
+  digest TEXT PRIMARY KEY, classes TEXT NOT NULL, truth BLOB NOT NULL);
 CREATE TABLE scores(
-  cell TEXT NOT NULL, position INTEGER NOT NULL, test_list TEXT NOT NULL, total INTEGER NOT NULL,
-  correct INTEGER NOT NULL, failed INTEGER NOT NULL, predictions BLOB NOT NULL,
-  PRIMARY KEY(cell, position));
+  id TEXT PRIMARY KEY, training TEXT NOT NULL, test_list TEXT NOT NULL, total BIGINT NOT NULL,
+  correct BIGINT NOT NULL, failed BIGINT NOT NULL, predictions BLOB NOT NULL,
+  confidences BLOB NOT NULL);
+CREATE TABLE blobs(id TEXT PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE circumstances(
+  training TEXT PRIMARY KEY, seconds DOUBLE PRECISION NOT NULL, machine TEXT NOT NULL);
 CREATE TABLE attempts(
-  id INTEGER PRIMARY KEY, cell TEXT NOT NULL, owner TEXT NOT NULL, invocation TEXT NOT NULL,
-  host TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL, seconds REAL NOT NULL,
-  peak_memory_bytes INTEGER NOT NULL, encoded INTEGER NOT NULL, resumed_epoch INTEGER NOT NULL,
-  warnings TEXT NOT NULL, outcome TEXT NOT NULL);
-CREATE INDEX attempts_of_cell ON attempts(cell);
+  id INTEGER PRIMARY KEY, experiment TEXT NOT NULL, ordinal BIGINT NOT NULL, training TEXT NOT NULL,
+  host TEXT NOT NULL, machine TEXT NOT NULL, pid BIGINT NOT NULL, pid_started BIGINT NOT NULL,
+  invocation TEXT NOT NULL, started TEXT NOT NULL, expires DOUBLE PRECISION NOT NULL,
+  seconds DOUBLE PRECISION NOT NULL, peak_memory_bytes BIGINT NOT NULL, encoded BIGINT NOT NULL,
+  resumed_epoch BIGINT NOT NULL, warnings TEXT NOT NULL, outcome TEXT NOT NULL);
+CREATE INDEX attempts_of_training ON attempts(training);
+CREATE UNIQUE INDEX one_holds_a_training ON attempts(training) WHERE outcome = 'running';
 )sql";
 
 }  // namespace
 
-Database::Database(const std::string& path, Mode mode) : path_(path) {
-  if (mode == Mode::kReadOnly && !std::filesystem::is_regular_file(path)) {
-    fail(ErrorKind::kPath, "there is no database '", path, "'; 'qprompt run' makes one");
+Database::Database(const std::string& path, StoreMode mode) : path_(path) {
+  if (mode == StoreMode::kReadOnly && !std::filesystem::is_regular_file(path)) {
+    fail(ErrorKind::kPath, "there is no database '", path, "'; 'qprompt run' and 'qprompt base-to-new' make one");
   }
   // A reader opens for writing too where it may: it must undo what a killed writer left half done.
-  const int write = SQLITE_OPEN_READWRITE | (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0);
+  const int write = SQLITE_OPEN_READWRITE | (mode == StoreMode::kCreate ? SQLITE_OPEN_CREATE : 0);
   int code = sqlite3_open_v2(path.c_str(), &handle_, write, nullptr);
-  if (code != SQLITE_OK && mode == Mode::kReadOnly) {
+  if (code != SQLITE_OK && mode == StoreMode::kReadOnly) {
     sqlite3_close(handle_);
     code = sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READONLY, nullptr);
   }
@@ -78,7 +90,7 @@ Database::Database(const std::string& path, Mode mode) : path_(path) {
 
 Database::~Database() { sqlite3_close(handle_); }
 
-void Database::check_schema(Mode mode) {
+void Database::check_schema(StoreMode mode) {
   const auto pragma = [&](const char* name) {
     Statement statement = prepare(std::string("PRAGMA ") + name);
     return statement.step() ? statement.integer(0) : 0;
@@ -87,7 +99,7 @@ void Database::check_schema(Mode mode) {
     Statement statement = prepare("SELECT count(*) FROM sqlite_master");
     return statement.step() && statement.integer(0) == 0;
   };
-  if (mode == Mode::kCreate && empty()) {
+  if (mode == StoreMode::kCreate && empty()) {
     Transaction transaction(*this);
     if (empty()) {  // another process may have been first
       run(kTables);
@@ -97,12 +109,17 @@ void Database::check_schema(Mode mode) {
     transaction.commit();
   }
   if (pragma("application_id") != kApplication) {
-    fail(ErrorKind::kContent, "'", path_, "' is an SQLite database, but not one of 'qprompt run'");
+    fail(ErrorKind::kContent, "'", path_, "' is an SQLite database, but not one of qprompt's");
   }
-  if (const int64_t schema = pragma("user_version"); schema != kSchema) {
-    fail(ErrorKind::kContent, "'", path_, "' has schema ", schema, "; this qprompt reads schema ",
-         kSchema);
+  const int64_t schema = pragma("user_version");
+  if (schema == kSchema) return;
+  if (schema < kSchema) {
+    fail(ErrorKind::kContent, "'", path_, "' is a database of schema ", schema,
+         ", which 'qprompt run' of version 0.1 wrote; this qprompt keeps results in schema ", kSchema,
+         ". Print it with that version, or run its recipe again into another file (--db FILE)");
   }
+  fail(ErrorKind::kContent, "'", path_, "' has schema ", schema, ", of a later qprompt; this one ",
+       "reads schema ", kSchema, ". Use that version, or another file (--db FILE)");
 }
 
 void Database::fail_sqlite(std::string_view doing, int code) const {
@@ -175,6 +192,10 @@ int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
 double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 
 std::string Statement::text(int column) const {
@@ -196,4 +217,4 @@ void Transaction::commit() {
   open_ = false;
 }
 
-}  // namespace qprompt::run
+}  // namespace qprompt

@@ -8,21 +8,22 @@
 #include <string_view>
 #include <vector>
 
+#include "experiment/store.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace qprompt::run {
+namespace qprompt {
 
 class Statement;
 
 /// One open database file. Other processes may use it at the same time: a lock is waited for.
 class Database {
  public:
-  enum class Mode { kCreate, kReadOnly };
   /// Opens the file, checks that it is qprompt's and of this schema, and makes the schema in a new
   /// one. Throws kPath (missing, unwritable) or kContent (another program's, damaged, another
   /// schema).
-  Database(const std::string& path, Mode mode);
+  Database(const std::string& path, StoreMode mode);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -34,7 +35,7 @@ class Database {
   sqlite3* handle() const { return handle_; }
 
  private:
-  void check_schema(Mode mode);
+  void check_schema(StoreMode mode);
   std::string path_;
   sqlite3* handle_ = nullptr;
 };
@@ -54,6 +55,7 @@ class Statement {
   int64_t integer(int column) const;
   double real(int column) const;
   std::string text(int column) const;  ///< of a blob too
+  bool is_null(int column) const;
 
  private:
   struct Finalize {
@@ -78,4 +80,4 @@ class Transaction {
   bool open_ = true;
 };
 
-}  // namespace qprompt::run
+}  // namespace qprompt

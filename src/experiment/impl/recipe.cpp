@@ -1,11 +1,11 @@
-#include "run/recipe.h"
+#include "experiment/recipe.h"
 
 #include <filesystem>
 #include <set>
 
-#include "run/toml_reader.h"
+#include "experiment/impl/toml_reader.h"
 
-namespace qprompt::run {
+namespace qprompt {
 namespace fs = std::filesystem;
 namespace {
 
@@ -180,7 +180,7 @@ void check_trained(TomlTable& root, const char* key, const std::vector<SetSpec>&
   }
 }
 
-void read_data(TomlTable& root, const RunRequest& request, Recipe& recipe) {
+void read_data(TomlTable& root, const RecipeRequest& request, Recipe& recipe) {
   Places places;
   const std::string own = root.text("data", "");
   places.data = request.data.empty() ? beside(recipe, own) : request.data;
@@ -188,7 +188,9 @@ void read_data(TomlTable& root, const RunRequest& request, Recipe& recipe) {
     places.cache = recipe.cache.empty() ? default_cache_folder() : recipe.cache;
   }
   for (const OptionEntry& entry : root.table_options("folders")) {
-    places.folders[entry.key] = beside(recipe, entry.value);
+    const auto given = request.folders.find(entry.key);
+    places.folders[entry.key] =
+        given == request.folders.end() ? beside(recipe, entry.value) : given->second;
   }
   recipe.sets = read_sets(root, "datasets", places);
   if (recipe.sets.empty()) {
@@ -251,8 +253,6 @@ void read_option_tables(TomlTable& root, Recipe& recipe) {
 
 }  // namespace
 
-std::string shots_name(int64_t shots) { return shots == 0 ? "all" : std::to_string(shots); }
-
 FitOptions fit_options(const Recipe& recipe, const MethodSpec& method, const std::string& dataset,
                        int64_t shots) {
   FitOptions fit;
@@ -278,7 +278,7 @@ FitOptions fit_options(const Recipe& recipe, const MethodSpec& method, const std
   return fit;
 }
 
-Recipe read_recipe(const RunRequest& request) {
+Recipe read_recipe(const RecipeRequest& request) {
   Recipe recipe;
   recipe.path = request.recipe;
   recipe.text = read_file(request.recipe, kMaxRecipeBytes);
@@ -323,4 +323,42 @@ Recipe read_recipe(const RunRequest& request) {
   return recipe;
 }
 
-}  // namespace qprompt::run
+FeatureOptions features_of(const Recipe& recipe) {
+  FeatureOptions features;
+  features.cache = recipe.cache;
+  features.decode.exif_orientation = recipe.exif_orientation;
+  features.threads = recipe.threads;
+  return features;
+}
+
+Matrix matrix_of(const Recipe& recipe, const RecipeRequest& request) {
+  Matrix matrix;
+  matrix.heading = {recipe.name, recipe.title, recipe.protocol, {},
+                    {},          {},           recipe.text,     recipe.published};
+  matrix.shots = recipe.shots;
+  matrix.seeds = recipe.seeds;
+  const auto set_of = [](const SetSpec& spec) {
+    return MatrixSet{spec.name,
+                     [data = spec.data](Log& log) { return load_split(data, log); },
+                     "",
+                     {default_template(spec.data.dataset)}};
+  };
+  for (const SetSpec& spec : recipe.sets) matrix.sets.push_back(set_of(spec));
+  for (const SetSpec& spec : recipe.source) matrix.source.push_back(set_of(spec));
+  for (const MethodSpec& spec : recipe.methods) {
+    MatrixMethod method{spec.label, spec.templates, nullptr};
+    if (spec.kind != "zero-shot") {
+      method.fit = [recipe, spec, device = request.device, dtype = request.dtype](
+                       const std::string& dataset, int64_t shots) {
+        FitOptions fit = fit_options(recipe, spec, dataset, shots);
+        fit.device = device;
+        fit.dtype = dtype;
+        return fit;
+      };
+    }
+    matrix.methods.push_back(std::move(method));
+  }
+  return matrix;
+}
+
+}  // namespace qprompt

@@ -1,3 +1,5 @@
+#include "experiment/impl/side_by_side.h"
+
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -6,22 +8,20 @@
 #include <sys/prctl.h>
 #endif
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
-#include "run/runner.h"
-#include "run/store.h"
-
 extern char** environ;
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
-constexpr auto kPoll = std::chrono::milliseconds(200);
+constexpr auto kChildPoll = std::chrono::milliseconds(200);
 
-pid_t start(const std::vector<std::string>& command) {
+pid_t start_child(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -45,7 +45,7 @@ class Children {
   Children(const Children&) = delete;
   Children& operator=(const Children&) = delete;
 
-  void add() { alive_.push_back(start(command_)); }
+  void add() { alive_.push_back(start_child(command_)); }
   bool empty() const { return alive_.empty(); }
   /// Takes note of children that ended; returns how many of them a signal ended. The exit code of
   /// one that gave up is kept.
@@ -88,46 +88,34 @@ void end_with_parent() {
 #endif
 }
 
-}  // namespace qprompt::run
-
-namespace qprompt {
-
-RunTotals run_side_by_side(const RunRequest& request, const std::vector<std::string>& worker,
-                           int64_t jobs, Log& log) {
-  std::string experiment;
-  run::Database database(request.database, run::Database::Mode::kCreate);
-  {
-    const run::Opened opened = run::open_run(request, log);  // the model goes before the children
-    run::register_plan(database, opened.plan, request.retry);
-    experiment = opened.plan.recipe.name;
-  }
-  run::Progress progress = run::progress_of(database, experiment);
-  run::Children children(worker);
-  for (int64_t i = 0; i < std::min(jobs, progress.open()); ++i) children.add();
-  int64_t idle_deaths = 0, finished = progress.done + progress.failed;
+void run_side_by_side(const std::string& experiment, Store& store, const RunOptions& options,
+                      Observer& observer) {
+  Results now = store.results(experiment, Detail::kStates);
+  std::vector<std::string> command = options.worker_command;
+  command.push_back(Worker::self("").invocation);
+  Children children(std::move(command));
+  for (int64_t i = 0; i < std::min(options.jobs, now.open()); ++i) children.add();
+  int64_t idle_deaths = 0, open = now.open();
   while (!children.empty()) {
-    std::this_thread::sleep_for(run::kPoll);
+    std::this_thread::sleep_for(kChildPoll);
     const int64_t killed = children.collect();
-    progress = run::progress_of(database, experiment);
-    const int64_t now_finished = progress.done + progress.failed;
-    log.progress("cells", now_finished, progress.planned);
+    now = store.results(experiment, Detail::kStates);
+    const auto total = static_cast<int64_t>(now.cells.size());
+    ask(&observer, "cells", total - now.open(), total);
     // A cell that kills its process is given up after the second time, so deaths without any
     // progress come from something else.
-    idle_deaths = now_finished > finished ? killed : idle_deaths + killed;
-    finished = now_finished;
-    if (idle_deaths > 3 * jobs) {
-      fail(ErrorKind::kInternal,
-           "the processes of this run die without finishing anything; see "
-           "the table 'attempts' of '",
-           request.database, "'");
+    idle_deaths = now.open() < open ? killed : idle_deaths + killed;
+    open = now.open();
+    if (idle_deaths > 3 * options.jobs) {
+      fail(ErrorKind::kInternal, "the processes of this run die without finishing anything; see ",
+           "the table 'attempts' of '", options.store_name, "'");
     }
-    for (int64_t i = 0; i < killed && progress.open() > 0; ++i) children.add();
+    for (int64_t i = 0; i < killed && open > 0; ++i) children.add();
   }
-  if (progress = run::progress_of(database, experiment); progress.open() > 0) {
-    fail(run::kind_of_code(children.gave_up()), "the processes of this run gave up with ",
-         progress.open(), " of ", progress.planned, " cells open; their messages are above");
-  }
-  return run::totals_of(request, experiment);
+  now = store.results(experiment, Detail::kStates);
+  if (now.open() == 0) return;
+  fail(kind_of_code(children.gave_up()), "the processes of this run gave up with ", now.open(),
+       " of ", now.cells.size(), " cells open; their messages are above");
 }
 
 }  // namespace qprompt

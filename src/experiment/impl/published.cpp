@@ -1,6 +1,6 @@
-#include "run/toml_reader.h"
+#include "experiment/impl/toml_reader.h"
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
 std::vector<double> numbers(const toml::array& list, const TomlTable& table, int64_t line) {
@@ -52,4 +52,4 @@ Published parse_published(const std::string& text, const std::string& file) {
   return out;
 }
 
-}  // namespace qprompt::run
+}  // namespace qprompt

@@ -1,6 +1,6 @@
 #include <ATen/core/Tensor.h>
 
-#include "qprompt/run.h"
+#include "qprompt/eval.h"
 
 namespace qprompt {
 TestSet open_test_set(const Clip& clip, const Split& split, Half half,

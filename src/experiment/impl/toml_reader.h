@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "qprompt/base.h"
-#include "run/recipe.h"
-#include "run/tomlpp.h"
+#include "experiment/recipe.h"
+#include "experiment/impl/tomlpp.h"
 
-namespace qprompt::run {
+namespace qprompt {
 
 /// Parses a text; throws kContent with file, line and column.
 toml::table parse_toml(const std::string& text, const std::string& file);
@@ -47,4 +47,4 @@ class TomlTable {
   std::set<std::string> known_;
 };
 
-}  // namespace qprompt::run
+}  // namespace qprompt

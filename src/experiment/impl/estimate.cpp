@@ -2,14 +2,16 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <map>
 #include <set>
+#include <sstream>
 
-#include "run/plan.h"
-#include "run/runner.h"
-#include "run/store.h"
+#include "experiment/impl/execute.h"
+#include "experiment/impl/store_rules.h"
+#include "experiment/run.h"
+#include "qprompt/prompt.h"
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
 constexpr int64_t kProbeImages = 16;
@@ -26,16 +28,16 @@ double time_of(const Work& work) {
 /// Counts and measured times, each data set looked at once.
 class Estimator {
  public:
-  Estimator(const Opened& opened, Log& log) : clip_(opened.clip), plan_(opened.plan), log_(log) {}
+  explicit Estimator(const Clip& clip) : clip_(clip) {}
 
-  void estimate(const Cell& cell, PlannedCell& out) {
+  void estimate(const Cell& cell, bool trained, PlannedCell& out) {
     try {
       if (cell.kind == CellKind::kImages) {
         out.encode = images_of(cell);
         out.seconds = double(out.encode) * image_seconds();
       } else {
         out.seconds = scoring_seconds(cell);
-        if (cell.kind == CellKind::kPrompt) {
+        if (cell.kind == CellKind::kPrompt && !trained) {
           out.steps = steps_of(cell);
           out.seconds += double(out.steps) * step_seconds(cell);
         }
@@ -47,50 +49,33 @@ class Estimator {
   }
 
  private:
-  const Split& split_of(const SetSpec& set) {
-    const auto found = splits_.find(set.name);
-    if (found != splits_.end()) return found->second;
-    DataOptions data = set.data;
-    data.check_images = false;
-    return splits_.emplace(set.name, load_split(data, log_)).first->second;
-  }
-
-  Half trained_half() const {
-    return plan_.recipe.protocol == Protocol::kBaseToNew ? Half::kBase : Half::kAll;
-  }
-
-  int64_t images_of(const Cell& cell) {
-    const Split& split = split_of(cell.set);
+  static int64_t images_of(const Cell& cell) {
     std::set<std::string> plain;
     std::set<std::pair<std::string, std::pair<int64_t, uint64_t>>> random;
-    for (const Item& item : split.test) plain.insert(item.path);
-    for (const Draw& draw : cell.draws) {
-      Log quiet;
-      const Split drawn = draw_split(split, draw.shots, draw.seed, trained_half(), quiet);
-      for (const Item& item : drawn.train) {
-        if (draw.views == 0) {
-          plain.insert(item.path);
-          continue;
+    for (const TestList& list : cell.tests) {
+      for (const Item& item : list.split->test) plain.insert(item.path);
+    }
+    for (const Training& reader : cell.readers) {
+      for (const Item& item : reader.drawn.split->train) {
+        if (reader.fit.views == 0) plain.insert(item.path);
+        for (int64_t v = 0; v < reader.fit.views; ++v) {
+          random.insert({item.path, {v, reader.fit.train.seed}});
         }
-        for (int64_t v = 0; v < draw.views; ++v) random.insert({item.path, {v, draw.seed}});
       }
     }
     return static_cast<int64_t>(plain.size() + random.size());
   }
 
-  int64_t images_to_learn(const Cell& cell) {
-    Log quiet;
-    const Split drawn =
-        draw_split(split_of(cell.set), cell.shots, cell.seed, trained_half(), quiet);
-    return static_cast<int64_t>(drawn.train.size());
+  static int64_t images_to_learn(const Cell& cell) {
+    return static_cast<int64_t>(cell.training.drawn.split->train.size());
   }
 
   int64_t batch_of(const Cell& cell) {
-    return std::max<int64_t>(1, std::min(cell.fit.train.batch, images_to_learn(cell)));
+    return std::max<int64_t>(1, std::min(cell.training.fit.train.batch, images_to_learn(cell)));
   }
 
   int64_t steps_of(const Cell& cell) {
-    return cell.fit.train.epochs * (images_to_learn(cell) / batch_of(cell));
+    return cell.training.fit.train.epochs * (images_to_learn(cell) / batch_of(cell));
   }
 
   double image_seconds() {
@@ -107,11 +92,10 @@ class Estimator {
   double scoring_seconds(const Cell& cell) {
     double seconds = 0;
     const bool learned = cell.kind == CellKind::kPrompt;
-    const PromptKind kind = cell.fit.context.kind;
-    for (const TestSpec& test : cell.tests) {
-      const Split half = select_half(split_of(test.set), test.half);
-      const auto images = static_cast<double>(half.test.size());
-      const double pass = text_seconds(half.class_names, cell.fit.context, false);
+    const PromptKind kind = cell.training.fit.context.kind;
+    for (const TestList& list : cell.tests) {
+      const auto images = static_cast<double>(list.split->test.size());
+      const double pass = text_seconds(list.split->class_names, cell.training.fit.context, false);
       seconds += pass * (learned && kind == PromptKind::kCoCoOp ? images : 1.0);
       if (learned && prompts_images(kind)) seconds += images * image_seconds();
     }
@@ -119,11 +103,11 @@ class Estimator {
   }
 
   double step_seconds(const Cell& cell) {
-    const Split half = select_half(split_of(cell.set), trained_half());
-    const ContextOptions& context = cell.fit.context;
+    const std::vector<std::string>& names = cell.training.drawn.split->class_names;
+    const ContextOptions& context = cell.training.fit.context;
     const auto images = static_cast<double>(batch_of(cell));
     const bool fixed = context.kind == PromptKind::kVpt;  // texts, which are encoded once
-    const double text = fixed ? 0 : text_seconds(half.class_names, context, true);
+    const double text = fixed ? 0 : text_seconds(names, context, true);
     if (context.kind == PromptKind::kCoCoOp) return text * images;
     return text + (prompts_images(context.kind) ? images * image_step_seconds(context) : 0.0);
   }
@@ -173,42 +157,52 @@ class Estimator {
   }
 
   const Clip& clip_;
-  const Plan& plan_;
-  Log& log_;
-  std::map<std::string, Split> splits_;
   std::map<std::string, double> text_seconds_, image_steps_;
   double image_seconds_ = -1;
 };
 
-}  // namespace
-}  // namespace qprompt::run
-
-namespace qprompt {
-
-std::vector<PlannedCell> plan_run(const RunRequest& request, Log& log) {
-  const run::Opened opened = run::open_run(request, log);
-  std::map<std::string, std::string> states;
-  if (std::filesystem::exists(request.database)) {
-    run::Database database(request.database, run::Database::Mode::kReadOnly);
-    states = run::states_of(database);
-  }
-  run::Estimator estimator(opened, log);
-  std::vector<PlannedCell> cells;
-  for (const run::Cell& cell : opened.plan.cells) {
-    const auto state = states.find(cell.key);
-    PlannedCell planned;
-    planned.name = cell.name;
-    planned.state = state == states.end() ? "waiting" : state->second;
-    if (planned.state == "done") {
-      planned.seconds = 0;
-    } else {
-      estimator.estimate(cell, planned);
+/// By `entry_id`, of an experiment that is there.
+std::map<std::string, CellState> states_in(const Store* store, const std::string& experiment) {
+  std::map<std::string, CellState> states;
+  if (store == nullptr) return states;
+  std::istringstream names(store->get(kExperimentsId));
+  for (std::string name; std::getline(names, name);) {
+    if (name != experiment) continue;
+    for (const CellOutcome& cell : store->results(name, Detail::kStates).cells) {
+      states[cell.key] = cell.state;
     }
-    cells.push_back(std::move(planned));
-    log.progress("estimating", static_cast<int64_t>(cells.size()),
-                 static_cast<int64_t>(opened.plan.cells.size()));
   }
-  return cells;
+  return states;
+}
+
+}  // namespace
+
+std::vector<PlannedCell> estimate(const Clip& clip, Planner& planner, const Store* store,
+                                  const RunOptions& options, Observer& observer) {
+  std::vector<Cell> cells = planner.next({});
+  for (Cell& images : images_cells(cells, options.features)) cells.push_back(std::move(images));
+  const std::map<std::string, CellState> states = states_in(store, planner.heading().name);
+  Estimator estimator(clip);
+  std::vector<PlannedCell> planned;
+  for (const Cell& cell : cells) {
+    const Entry entry = entry_of(clip, cell, options.features);
+    const auto state = states.find(entry_id(entry));
+    PlannedCell one;
+    one.name = cell_name(describe_entry(entry));
+    one.state = state_name(state == states.end() ? CellState::kWaiting : state->second);
+    if (one.state == "done") {
+      one.seconds = 0;
+    } else if (!entry.error.empty()) {
+      one.unknown_why = entry.error;
+    } else {
+      const bool trained = store != nullptr && !store->get(prompt_id(entry.training)).empty();
+      estimator.estimate(cell, trained, one);
+    }
+    planned.push_back(std::move(one));
+    ask(&observer, "estimating", static_cast<int64_t>(planned.size()),
+        static_cast<int64_t>(cells.size()));
+  }
+  return planned;
 }
 
 }  // namespace qprompt

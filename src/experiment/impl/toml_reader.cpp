@@ -1,8 +1,8 @@
-#include "run/toml_reader.h"
+#include "experiment/impl/toml_reader.h"
 
 #include <charconv>
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
 int64_t line_of_node(const toml::node& node) {
@@ -169,4 +169,4 @@ void TomlTable::refuse_unknown() const {
   }
 }
 
-}  // namespace qprompt::run
+}  // namespace qprompt

@@ -1,4 +1,4 @@
-#include "qprompt/run.h"
+#include "experiment/recipe.h"
 
 namespace qprompt {
 namespace {

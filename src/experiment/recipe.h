@@ -1,4 +1,4 @@
-// What a recipe file says. Private to the room.
+// Room `experiment`: what a recipe file says (docs/recipes.md).
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,30 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/run.h"
+#include "experiment/matrix.h"
+#include "qprompt/dataset.h"
+#include "qprompt/report.h"
+#include "qprompt/train.h"
 
-namespace qprompt::run {
+namespace qprompt {
+
+/// How a prompt is had: "zero-shot", or a learner by itself ("coop", "cocoop", "maple", "ivlp",
+/// "vpt", "deep-text"), quantized while training ("qcoop", …) or once after it ("coop-ptq", …).
+const std::vector<std::string>& method_kinds();
+/// Whether the kind has a number of bits.
+bool stores_codes(const std::string& kind);
+/// Sets what the kind decides in `fit` and returns its label: "QCoOp 1 bit". Throws kUsage on an
+/// unknown kind or one that trains nothing, and on bits outside 1 … 8 where they matter.
+std::string set_method(const std::string& kind, int64_t bits, FitOptions& fit);
+
+/// A recipe file, and what is put before what it says.
+struct RecipeRequest {
+  std::string recipe;                    ///< TOML file
+  std::string clip, vocab, data, cache;  ///< empty: the recipe's
+  std::map<std::string, std::string> folders;  ///< in place of entries of its [folders]
+  std::string device = "cpu", dtype = "float32";
+  int64_t threads = 0;  ///< of a cell; 0: the recipe's
+};
 
 /// One option as it stands in the file; parsed by the fields of the room that owns it.
 struct OptionEntry {
@@ -50,16 +71,18 @@ struct Recipe {
 
 /// Reads and checks a recipe, with what the request puts before it. Throws kPath, or kContent with
 /// the file and line of what is wrong.
-Recipe read_recipe(const RunRequest& request);
+Recipe read_recipe(const RecipeRequest& request);
 
 /// The options of one cell's training: defaults, then the recipe's tables in their order.
 FitOptions fit_options(const Recipe& recipe, const MethodSpec& method, const std::string& dataset,
                        int64_t shots);
 
-/// "all" or the number.
-std::string shots_name(int64_t shots);
+/// The cells that the recipe asks for.
+Matrix matrix_of(const Recipe& recipe, const RecipeRequest& request);
+/// Where its images' features are kept, and how they are read.
+FeatureOptions features_of(const Recipe& recipe);
 
 /// Published numbers from their TOML text; throws kContent naming `file`. Empty text: none.
 Published parse_published(const std::string& text, const std::string& file);
 
-}  // namespace qprompt::run
+}  // namespace qprompt

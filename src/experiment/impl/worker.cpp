@@ -1,0 +1,56 @@
+// Who works, and whether somebody who worked on this host is still there.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "experiment/store.h"
+
+namespace qprompt {
+namespace {
+
+/// The kernel's time of a process's start, in ticks since boot; 0: no such process, or no /proc.
+int64_t start_of_process(int64_t pid) {
+  std::ifstream file(cat("/proc/", pid, "/stat"));
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  // The second field is the program's name in brackets, which may hold anything.
+  const size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream fields(text.substr(name_end + 1));
+  constexpr int kStateField = 3, kStartField = 22;
+  std::string field, state;
+  for (int i = kStateField; i <= kStartField && (fields >> field); ++i) {
+    if (i == kStateField) state = field;
+  }
+  if (!fields || state == "Z" || state == "X") return 0;  // ended, and not yet collected
+  return std::strtoll(field.c_str(), nullptr, 10);
+}
+
+/// Processes with the same answer can look each other up by number. Empty where that is not known.
+std::string process_space() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot;
+  if (!(file >> boot)) return "";
+  char space[64] = "";
+  if (::readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0) return "";
+  return boot + " " + space;
+}
+
+}  // namespace
+
+Worker Worker::self(const std::string& invocation) {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  Worker worker{process_space(), name, ::getpid(), start_of_process(::getpid()), invocation};
+  if (invocation.empty()) worker.invocation = cat(worker.pid, "-", worker.pid_started);
+  return worker;
+}
+
+bool is_gone(const Worker& worker) {
+  if (worker.host.empty() || worker.host != process_space()) return false;
+  return start_of_process(worker.pid) != worker.pid_started;
+}
+
+}  // namespace qprompt
