@@ -62,6 +62,7 @@ struct Recipe {
   int64_t threads = 1;
   std::string clip, vocab, cache;
   bool exif_orientation = false;
+  bool scores_validation = false;  ///< the validation images are scored, never the test images
   std::string published;                          ///< content of the file of published numbers
   OptionTable options;                            ///< for every cell, then, each overriding:
   std::map<std::string, OptionTable> of_method;   ///< by the method's name

@@ -68,6 +68,7 @@ struct Outcome {
   double seconds = 0;        ///< of features and training
   std::string machine = "{}";  ///< threads, device, product's maker, versions: JSON
   std::vector<NewScore> scores;
+  std::vector<std::string> spent;  ///< ids of bytes that nobody needs any more
   // How this attempt went:
   double took = 0;  ///< seconds
   int64_t encoded = 0, resumed_epoch = 0, peak_memory_bytes = 0;

@@ -155,7 +155,6 @@ TrainedCell train_cell(const TrainingPlace& place, const Cell& cell, const Claim
   const std::string record = read_file(folder / "run.json", kMaxAttemptFile);
   store.put(record_id(claim.training), record);
   store.put(prompt_id(claim.training), read_file(folder / "prompt.qprompt", kMaxAttemptFile));
-  store.put(checkpoint, "");
   const auto json = nlohmann::json::parse(record, nullptr, false);
   if (!json.is_object()) fail(ErrorKind::kInternal, "the run record is no JSON object");
   return {json.value("/features/encoded"_json_pointer, int64_t{0}),

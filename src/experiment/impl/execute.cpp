@@ -182,9 +182,12 @@ Outcome Workshop::learn_and_score(const Cell& cell, const Claim& claim, Heartbea
   outcome.file_bytes = static_cast<int64_t>(bytes.size());
   read_run_record(store_.get(record_id(claim.training)), outcome);
   add_scores(cell, claim, kLastEpoch, bytes, outcome, log);
+  outcome.spent.push_back(checkpoint_id(claim.training, cell.training.fit));
   if (!cell.watch.scores) return outcome;
   for (const int64_t epoch : cell.watch.epochs) {
-    add_scores(cell, claim, epoch, store_.get(watched_id(claim.training, epoch)), outcome, log);
+    const std::string watched = watched_id(claim.training, epoch);
+    add_scores(cell, claim, epoch, store_.get(watched), outcome, log);
+    outcome.spent.push_back(watched);
   }
   return outcome;
 }

@@ -84,6 +84,7 @@ class MemoryStore final : public Store {
     Outcome& kept = trainings_.emplace(claim.training, outcome).first->second;
     for (const NewScore& score : outcome.scores) scores_.emplace(score.id, score.list);
     kept.scores.clear();
+    for (const std::string& id : outcome.spent) blobs_.erase(id);
   }
 
   void fail(const Claim& claim, const std::string& why) override {

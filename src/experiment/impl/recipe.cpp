@@ -207,6 +207,14 @@ void read_data(TomlTable& root, const RecipeRequest& request, Recipe& recipe) {
   check_trained(root, transfers ? "source" : "datasets", transfers ? recipe.source : recipe.sets);
 }
 
+void read_scored(TomlTable& root, Recipe& recipe) {
+  const std::string scored = root.text("scored", "test");
+  if (scored != "test" && scored != "validation") {
+    root.refuse(root.line_of("scored"), "'scored' must be \"test\" or \"validation\"");
+  }
+  recipe.scores_validation = scored == "validation";
+}
+
 void read_lists(TomlTable& root, Recipe& recipe) {
   recipe.shots = root.shots("shots");
   if (recipe.shots.empty()) {
@@ -304,6 +312,7 @@ Recipe read_recipe(const RecipeRequest& request) {
   recipe.cache =
       request.cache.empty() ? (cache == "none" ? cache : beside(recipe, cache)) : request.cache;
   recipe.exif_orientation = root.flag("exif-orientation", false);
+  read_scored(root, recipe);
   if (!published.empty()) {
     const std::string file = beside(recipe, published);
     recipe.published = read_file(file, kMaxRecipeBytes);
@@ -337,9 +346,13 @@ Matrix matrix_of(const Recipe& recipe, const RecipeRequest& request) {
                     {},          {},           recipe.text,     recipe.published};
   matrix.shots = recipe.shots;
   matrix.seeds = recipe.seeds;
-  const auto set_of = [](const SetSpec& spec) {
+  const auto set_of = [validation = recipe.scores_validation](const SetSpec& spec) {
     return MatrixSet{spec.name,
-                     [data = spec.data](Log& log) { return load_split(data, log); },
+                     [data = spec.data, validation](Log& log) {
+                       Split split = load_split(data, log);
+                       if (validation) split.test = split.val;
+                       return split;
+                     },
                      "",
                      {default_template(spec.data.dataset)}};
   };

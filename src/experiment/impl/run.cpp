@@ -71,11 +71,6 @@ const Cell& cell_of(const Matrix& matrix, const Claim& claim) {
        "' was planned anew by another process with other cells; run this one again");
 }
 
-void forget_watched(const Cell& cell, const Claim& claim, Store& store) {
-  if (!cell.watch.scores) return;
-  for (const int64_t epoch : cell.watch.epochs) store.put(watched_id(claim.training, epoch), "");
-}
-
 void do_cell(Workshop& workshop, const Cell& cell, const Claim& claim, Store& store,
              Observer& observer, double lease_seconds) {
   try {
@@ -86,7 +81,6 @@ void do_cell(Workshop& workshop, const Cell& cell, const Claim& claim, Store& st
       outcome = workshop.execute(cell, claim, heartbeat, watching);
     }
     store.finish(claim, outcome);
-    forget_watched(cell, claim, store);
   } catch (const std::bad_alloc&) {
     store.fail(claim, "out of memory");
   } catch (const Error& error) {

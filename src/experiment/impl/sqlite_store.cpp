@@ -298,6 +298,9 @@ void SqliteStore::finish(const Claim& claim, const Outcome& outcome) {
       .bind(outcome.machine)
       .execute();
   for (const NewScore& score : outcome.scores) keep_score(claim, score);
+  for (const std::string& id : outcome.spent) {
+    database_.prepare("DELETE FROM blobs WHERE id = ?").bind(id).execute();
+  }
   database_
       .prepare(
           "UPDATE attempts SET seconds = ?, peak_memory_bytes = ?, encoded = ?, resumed_epoch = ?, "

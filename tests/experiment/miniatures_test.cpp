@@ -6,7 +6,8 @@
 
 #include "dataset/catalogue.h"
 #include "dataset/readers.h"
-#include "qprompt/run.h"
+#include "qprompt/eval.h"
+#include "qprompt/train.h"
 #include "support/miniatures.h"
 #include "support/pictures.h"
 #include "support/tiny_clip.h"

@@ -7,10 +7,10 @@
 #include <set>
 #include <thread>
 
-#include "run/database.h"
-#include "run/support.h"
+#include "experiment/impl/database.h"
+#include "experiment/support.h"
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
 using namespace testing_support;
@@ -72,20 +72,24 @@ class Process {
   int status_ = 0;
 };
 
-/// Everything that the database says, but for how it went: table `attempts`, and nothing else.
+/// Everything that the database says, but for how it went: `attempts` and `circumstances`, and the
+/// run records, which hold times.
 std::string contents(const std::string& path) {
-  Database database(path, Database::Mode::kReadOnly);
+  Database database(path, StoreMode::kReadOnly);
   std::string out;
   for (const char* sql :
-       {"SELECT * FROM experiments", "SELECT * FROM cells ORDER BY key",
-        "SELECT * FROM members ORDER BY experiment, ordinal",
-        "SELECT * FROM needs ORDER BY cell, need", "SELECT * FROM runs ORDER BY cell",
-        "SELECT * FROM test_lists ORDER BY digest",
-        "SELECT * FROM scores ORDER BY cell, position"}) {
+       {"SELECT * FROM experiments", "SELECT * FROM cells ORDER BY experiment, ordinal",
+        "SELECT * FROM needs ORDER BY experiment, ordinal, training",
+        "SELECT * FROM wanted_scores ORDER BY experiment, ordinal, position",
+        "SELECT * FROM wanted_blobs ORDER BY experiment, ordinal, blob",
+        "SELECT * FROM trainings ORDER BY id", "SELECT * FROM test_lists ORDER BY digest",
+        "SELECT * FROM scores ORDER BY id",
+        "SELECT id FROM blobs ORDER BY id",
+        "SELECT * FROM blobs WHERE id LIKE '%/prompt' ORDER BY id"}) {
     Statement rows = database.prepare(sql);
     int64_t n = 0;
     for (; rows.step(); ++n) {
-      for (int column = 0; column < 12; ++column) out += rows.text(column) + "|";
+      for (int column = 0; column < 13; ++column) out += rows.text(column) + "|";
       out += "\n";
     }
     out += cat(n, " rows of ", sql, "\n");
@@ -96,7 +100,7 @@ std::string contents(const std::string& path) {
 int64_t number(const std::string& path, const char* sql) {
   if (!std::filesystem::exists(path)) return 0;
   try {
-    Database database(path, Database::Mode::kReadOnly);
+    Database database(path, StoreMode::kReadOnly);
     Statement statement = database.prepare(sql);
     return statement.step() ? statement.integer(0) : 0;
   } catch (const Error&) {
@@ -211,4 +215,4 @@ TEST_F(KillTest, AKilledChildIsReplaced) {
 }
 
 }  // namespace
-}  // namespace qprompt::run
+}  // namespace qprompt

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <thread>
 
-#include "run/database.h"
-#include "run/support.h"
+#include "experiment/impl/database.h"
+#include "experiment/support.h"
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
 using namespace testing_support;
@@ -23,7 +23,7 @@ class JobsTest : public ::testing::Test {
                                  "--jobs", jobs, "--threads", std::to_string(threads)});
   }
   int64_t processes() const {
-    Database database(database_, Database::Mode::kReadOnly);
+    Database database(database_, StoreMode::kReadOnly);
     Statement statement = database.prepare("SELECT count(DISTINCT pid) FROM attempts");
     return statement.step() ? statement.integer(0) : -1;
   }
@@ -58,4 +58,4 @@ TEST_F(JobsTest, WhatTheCoresCarryIsUsedWithoutAWord) {
 }
 
 }  // namespace
-}  // namespace qprompt::run
+}  // namespace qprompt

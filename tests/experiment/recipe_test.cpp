@@ -1,9 +1,9 @@
 // What a recipe may say, and what is refused, with the line.
-#include "run/recipe.h"
+#include "experiment/recipe.h"
 
-#include "run/support.h"
+#include "experiment/support.h"
 
-namespace qprompt::run {
+namespace qprompt {
 namespace {
 
 using namespace testing_support;
@@ -11,7 +11,7 @@ using namespace testing_support;
 class RecipeTest : public ::testing::Test {
  protected:
   Recipe read(const std::string& lines) {
-    return read_recipe(request_of(write_recipe(folder_, lines), folder_ / "results.db"));
+    return read_recipe(request_of(write_recipe(folder_, lines)));
   }
   /// The message of the refusal; two lines stand before `lines`.
   std::string refusal(const std::string& lines) {
@@ -113,7 +113,7 @@ TEST_F(RecipeTest, EveryShippedRecipeIsReadable) {
   const std::string recipes = std::string(QPROMPT_SOURCE_DIR) + "/recipes";
   for (const auto& entry : std::filesystem::directory_iterator(recipes)) {
     if (entry.path().extension() != ".toml") continue;
-    RunRequest request = request_of(entry.path().string(), folder_ / "results.db");
+    RecipeRequest request = request_of(entry.path().string());
     request.data = folder_ / "data";
     const Recipe recipe = read_recipe(request);
     EXPECT_FALSE(recipe.methods.empty()) << entry.path();
@@ -163,4 +163,4 @@ TEST_F(RecipeTest, PublishedNumbersAgreeWithTheirAverages) {
 }
 
 }  // namespace
-}  // namespace qprompt::run
+}  // namespace qprompt

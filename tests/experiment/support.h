@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/run.h"
+#include "experiment/recipe.h"
+#include "experiment/run.h"
 #include "support/run.h"
 
 namespace qprompt::testing_support {
@@ -45,11 +46,25 @@ inline std::string write_recipe(const TempFolder& folder, const std::string& lin
   return path;
 }
 
-inline RunRequest request_of(const std::string& recipe, const std::string& database) {
-  RunRequest request;
+inline RecipeRequest request_of(const std::string& recipe) {
+  RecipeRequest request;
   request.recipe = recipe;
-  request.database = database;
   return request;
+}
+
+/// Runs a recipe in this process, as `qprompt run` does.
+inline Results run_recipe(const RecipeRequest& request, Store& store, bool retry = false) {
+  Log log;
+  LogObserver observer(log);
+  const Recipe recipe = read_recipe(request);
+  const Clip clip = Clip::load(recipe.clip, {});
+  const auto planner = matrix_planner(matrix_of(recipe, request), log);
+  RunOptions options;
+  options.features = features_of(recipe);
+  options.retry = retry;
+  TempFolder scratch;
+  options.scratch = scratch.path();
+  return run(clip, *planner, store, options, observer);
 }
 
 }  // namespace qprompt::testing_support
