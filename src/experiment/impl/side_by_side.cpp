@@ -72,7 +72,8 @@ class Children {
 };
 
 ErrorKind kind_of_code(int code) {
-  for (const ErrorKind kind : {ErrorKind::kUsage, ErrorKind::kContent, ErrorKind::kPath}) {
+  for (const ErrorKind kind : {ErrorKind::kUsage, ErrorKind::kContent, ErrorKind::kPath,
+                               ErrorKind::kStopped, ErrorKind::kInterrupted}) {
     if (code == static_cast<int>(kind)) return kind;
   }
   return ErrorKind::kInternal;
