@@ -1,13 +1,13 @@
 // `qprompt import`: a public trainer's checkpoint becomes a `.qprompt` file. What the checkpoint
 // does not say comes from options, then from the trainer's log; each fact is printed with its
 // source.
-#include <ATen/ATen.h>
 #include <charconv>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/aten.h"
 #include "cli/app.h"
 #include "cli/import_words.h"
 #include "cli/method.h"

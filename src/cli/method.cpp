@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "experiment/recipe.h"
+#include "experiment/methods.h"
 
 namespace qprompt::cli {
 namespace {

@@ -1,12 +1,11 @@
 #include "cli/trainer_checkpoint.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <charconv>
 #include <map>
 #include <set>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 #include "qprompt/weights.h"
 

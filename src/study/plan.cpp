@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "experiment/recipe.h"
+#include "experiment/methods.h"
 
 namespace qprompt::study {
 namespace {

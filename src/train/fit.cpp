@@ -1,8 +1,7 @@
-#include <ATen/ATen.h>
-
 #include <filesystem>
 #include <set>
 
+#include "base/aten.h"
 #include "qprompt/features.h"
 #include "qprompt/train.h"
 #include "qprompt/weights.h"

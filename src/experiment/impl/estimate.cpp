@@ -1,11 +1,10 @@
 // What a recipe will cost: counts from the lists, seconds from a short probe on this machine.
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
 
+#include "base/aten.h"
 #include "experiment/impl/execute.h"
 #include "experiment/impl/store_rules.h"
 #include "experiment/run.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "experiment/recipe.h"
+#include "experiment/methods.h"
 
 namespace qprompt {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiment/recipe.h"
+#include "experiment/methods.h"
 
 namespace qprompt {
 namespace {
