@@ -1,5 +1,5 @@
-// Base-to-new on a folder of images: CoOp and 1-bit QCoOp learn half of the classes and are scored on
-// both halves, over three seeds.
+// Base-to-new on a folder of images: CoOp and 1-bit QCoOp learn half of the classes and are scored
+// on both halves, over three seeds.
 //   base_to_new CLIP DATA
 #include <iostream>
 

@@ -40,8 +40,10 @@ std::string results_text(const std::vector<Experiment>& experiments, Format form
 
 void run_report(const ReportCommand& options, const Session& session) {
   Log log = make_log(session);
+  const std::string database =
+      options.database.empty() ? default_store_path("") : options.database;
   const std::vector<Experiment> experiments =
-      read_results(options.database.empty() ? default_store_path("") : options.database, options.experiment, options.published);
+      read_results(database, options.experiment, options.published);
   if (!options.html.empty()) {
     write_file_atomic(options.html, results_html(experiments));
     log.note("wrote '" + options.html + "'");

@@ -13,8 +13,8 @@
 
 namespace qprompt {
 
-/// A data set of a matrix. It is opened when its cells are planned; one that cannot be read fails its
-/// own cells, and the others go on.
+/// A data set of a matrix. It is opened when its cells are planned; one that cannot be read fails
+/// its own cells, and the others go on.
 struct MatrixSet {
   std::string name;                          ///< as the experiment calls it
   std::function<Split(Log& log)> open;       ///< throws what is wrong with it

@@ -37,11 +37,11 @@ struct Entry {
 
 /// Who works. Owners are data: nothing is opened, removed or signalled because of them.
 struct Worker {
-  std::string host;           ///< boot and process namespace: equal where processes can be looked up
-  std::string machine;        ///< for people
+  std::string host;  ///< boot and process namespace: equal where processes can be looked up
+  std::string machine;  ///< for people
   int64_t pid = 0;
-  int64_t pid_started = 0;    ///< the kernel's time of its start, since process numbers come back
-  std::string invocation;     ///< the same for all processes of one command
+  int64_t pid_started = 0;  ///< the kernel's time of its start, since process numbers come back
+  std::string invocation;   ///< the same for all processes of one command
 
   static Worker self(const std::string& invocation);
 };

@@ -43,7 +43,9 @@ ScoredList scored(std::vector<int64_t> predictions) {
   list.truth = std::make_shared<const std::vector<int64_t>>(std::vector<int64_t>{0, 1, 2, 2});
   list.total = 4;
   list.failed = 1;
-  for (size_t i = 0; i < predictions.size(); ++i) list.correct += predictions[i] == (*list.truth)[i];
+  for (size_t i = 0; i < predictions.size(); ++i) {
+    list.correct += predictions[i] == (*list.truth)[i];
+  }
   list.predictions = std::move(predictions);
   list.confidences = {0.5F, 0.25F, 0.75F, 1.0F};
   return list;

@@ -34,19 +34,21 @@ const Rooms& allowed_rooms() {
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact"}},
       {"report", {"base", "eval"}},
-      {"run",
+      {"experiment",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact", "train", "eval", "report"}},
+      {"run", {"base", "eval", "report", "experiment", "clip", "dataset", "features", "artifact",
+               "train"}},
       {"study",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report", "run"}},
+        "artifact", "train", "eval", "report", "experiment"}},
   };
   return kRooms;
 }
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base", "engine", "checkpoint", "clip"};
+  static const std::set<std::string> kRooms{"base", "engine", "checkpoint", "clip", "experiment"};
   return kRooms;
 }
 

@@ -137,7 +137,9 @@ TrainedCell train_cell(const TrainingPlace& place, const Cell& cell, const Claim
   if (watch.scores || watch.weights) {
     fit.observe = [&](const TrainSnapshot& snapshot, const TrainedPrompt& prompt) {
       if (!contains(watch.epochs, snapshot.epoch)) return;
-      if (watch.scores) store.put(watched_id(claim.training, snapshot.epoch), encode_prompt(prompt));
+      if (watch.scores) {
+        store.put(watched_id(claim.training, snapshot.epoch), encode_prompt(prompt));
+      }
       if (watch.weights) {
         store.put(weights_id(claim.training, snapshot.epoch),
                   encode_prompt(exact_prompt(snapshot, prompt)));

@@ -14,8 +14,8 @@ constexpr int64_t kSchema = 2;
 constexpr int kWaitMilliseconds = 120'000;
 
 // `experiments` to `blobs` say what was asked for and what came of it: the same however often a run
-// was interrupted. `attempts` says how it went, and is the lease of what is under way; `circumstances`
-// says where a training was done.
+// was interrupted. `attempts` says how it went, and is the lease of what is under way;
+// `circumstances` says where a training was done.
 constexpr const char* kTables = R"sql(
 CREATE TABLE experiments(
   place BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT NOT NULL, protocol TEXT NOT NULL,

@@ -133,7 +133,8 @@ class MemoryStore final : public Store {
   }
 
   MemoryAttempt* held(const Claim& claim) {
-    if (claim.attempt < 1 || claim.attempt > static_cast<int64_t>(attempts_.size())) return nullptr;
+    const auto attempts = static_cast<int64_t>(attempts_.size());
+    if (claim.attempt < 1 || claim.attempt > attempts) return nullptr;
     MemoryAttempt& attempt = attempts_[static_cast<size_t>(claim.attempt - 1)];
     return attempt.outcome == "running" ? &attempt : nullptr;
   }
