@@ -63,7 +63,8 @@ CREATE UNIQUE INDEX one_holds_a_training ON attempts(training) WHERE outcome = '
 
 Database::Database(const std::string& path, StoreMode mode) : path_(path) {
   if (mode == StoreMode::kReadOnly && !std::filesystem::is_regular_file(path)) {
-    fail(ErrorKind::kPath, "there is no database '", path, "'; 'qprompt run' and 'qprompt base-to-new' make one");
+    fail(ErrorKind::kPath, "there is no database '", path,
+         "'; 'qprompt run' and 'qprompt base-to-new' make one");
   }
   // A reader opens for writing too where it may: it must undo what a killed writer left half done.
   const int write = SQLITE_OPEN_READWRITE | (mode == StoreMode::kCreate ? SQLITE_OPEN_CREATE : 0);
@@ -115,8 +116,8 @@ void Database::check_schema(StoreMode mode) {
   if (schema == kSchema) return;
   if (schema < kSchema) {
     fail(ErrorKind::kContent, "'", path_, "' is a database of schema ", schema,
-         ", which 'qprompt run' of version 0.1 wrote; this qprompt keeps results in schema ", kSchema,
-         ". Print it with that version, or run its recipe again into another file (--db FILE)");
+         ", which 'qprompt run' of version 0.1 wrote; this qprompt keeps results in schema ",
+         kSchema, ". Print it with that version, or run its recipe again into another file (--db FILE)");
   }
   fail(ErrorKind::kContent, "'", path_, "' has schema ", schema, ", of a later qprompt; this one ",
        "reads schema ", kSchema, ". Use that version, or another file (--db FILE)");

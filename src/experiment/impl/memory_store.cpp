@@ -104,7 +104,9 @@ class MemoryStore final : public Store {
     const auto found = plans_.find(experiment);
     if (found == plans_.end()) refuse_unknown(experiment, list(), "this store");
     Results out{found->second.heading, {}};
-    for (const MemoryCell& cell : found->second.cells) out.cells.push_back(outcome_of(cell, detail));
+    for (const MemoryCell& cell : found->second.cells) {
+      out.cells.push_back(outcome_of(cell, detail));
+    }
     return out;
   }
 
