@@ -4,6 +4,7 @@
 #include "cli/experiment.h"
 #include "cli/method.h"
 #include "experiment/matrix.h"
+#include "experiment/recipe.h"
 
 namespace qprompt::cli {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 struct BaseToNewCommand : RunOptions {
   std::string seeds = "1,2,3";
   std::vector<std::string> templates;
+  std::string published;  ///< TOML file of published numbers, for the report
   ExperimentOptions experiment;
 };
 
@@ -39,6 +41,11 @@ Matrix matrix_from(const BaseToNewCommand& options, const Session& session) {
     matrix.methods.push_back(
         {variant.name, {}, [fit](const std::string&, int64_t) { return fit; }});
   }
+  if (!options.published.empty()) {
+    constexpr int64_t kMaxBytes = 1 << 20;
+    matrix.heading.published = read_file(options.published, kMaxBytes);
+    parse_published(matrix.heading.published, options.published);
+  }
   matrix.shots = {parse_shots(options.shots)};
   matrix.seeds = parse_seeds(options.seeds);
   return matrix;
@@ -50,7 +57,8 @@ void run_command(BaseToNewCommand& options, const Session& session) {
   Matrix matrix = matrix_from(options, session);
   const Split split = open_split(options.images, session, log);
   const Clip clip = open_clip(options.model, session, log);
-  matrix.sets.push_back({split.name,
+  const DatasetInfo* known = find_dataset(options.images.data.dataset);
+  matrix.sets.push_back({known == nullptr ? split.name : known->config,
                          [&](Log&) { return split; },
                          options.sample,
                          {default_template(options.images.data.dataset)}});
@@ -78,6 +86,8 @@ void add_base_to_new(CLI::App& app, Session& session) {
   command->add_option("--seeds", options->seeds, "seeds with commas between")
       ->capture_default_str();
   command->add_option("--template", options->templates, "zero-shot template; several are averaged");
+  command->add_option("--published", options->published,
+                      "TOML file of published numbers that 'report' prints beside the results");
   add_experiment_options(*command, options->experiment);
   command->final_callback([options, &session] { run_command(*options, session); });
 }
