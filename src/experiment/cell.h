@@ -16,6 +16,7 @@ namespace qprompt {
 struct DrawnList {
   std::shared_ptr<const Split> split;
   std::string digest;  ///< of its name, class names, training items and the images' content
+  std::string val_digest;  ///< the same of its validation items
 };
 /// Cheap to copy; make it once for all cells that train on it.
 DrawnList drawn_list(Split split);

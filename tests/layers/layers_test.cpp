@@ -33,6 +33,8 @@ const Rooms& allowed_rooms() {
       {"eval",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact"}},
+      {"exchange",
+       {"base", "weights", "tokenizer", "clip", "dataset", "prompt", "quant", "artifact"}},
       {"report", {"base", "eval"}},
       {"experiment",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
@@ -48,7 +50,8 @@ const Rooms& allowed_rooms() {
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base", "engine", "checkpoint", "clip", "experiment"};
+  static const std::set<std::string> kRooms{"base",  "engine",   "checkpoint", "clip",
+                                            "train", "exchange", "experiment"};
   return kRooms;
 }
 

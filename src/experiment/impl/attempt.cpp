@@ -1,5 +1,6 @@
 #include "experiment/impl/attempt.h"
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -12,18 +13,32 @@ namespace {
 constexpr int64_t kMaxAttemptFile = int64_t{1} << 30;
 constexpr auto kBeat = std::chrono::milliseconds(100);
 
-/// The present float values as a 32-bit prompt: the file format that there is, exact.
-TrainedPrompt exact_prompt(const TrainSnapshot& snapshot, TrainedPrompt prompt) {
-  prompt.bits = 32;
-  for (size_t i = 0; i < prompt.tensors.size(); ++i) {
-    StoredTensor& tensor = prompt.tensors[i];
-    const at::Tensor flat = snapshot.values[i].contiguous();  // (N)
-    tensor.bits = 32;
-    tensor.quantized = {};
-    tensor.plain.assign(flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
-  }
-  return prompt;
+bool contains(const std::vector<int64_t>& epochs, int64_t epoch) {
+  return std::find(epochs.begin(), epochs.end(), epoch) != epochs.end();
 }
+
+/// Keeps what is watched of a training, and passes everything on.
+class WatchingObserver final : public Observer {
+ public:
+  WatchingObserver(const Watch& watch, const std::string& training, Store& store, Observer& behind)
+      : watch_(watch), training_(training), store_(store), behind_(behind) {}
+  Stop step(std::string_view what, int64_t done, int64_t total) override {
+    return behind_.step(what, done, total);
+  }
+  void epoch(const EpochReport& report) override {
+    behind_.epoch(report);
+    if (!contains(watch_.epochs, report.epoch)) return;
+    if (watch_.scores) store_.put(watched_id(training_, report.epoch), report.prompt());
+    if (watch_.weights) store_.put(weights_id(training_, report.epoch), report.exact_prompt());
+  }
+  void finding(const Finding& finding) override { behind_.finding(finding); }
+
+ private:
+  const Watch& watch_;
+  const std::string& training_;
+  Store& store_;
+  Observer& behind_;
+};
 
 /// A folder of one attempt, which goes with it; those that a killed one left go first.
 class AttemptFolder {
@@ -54,10 +69,6 @@ class AttemptFolder {
 std::string scratch_root(const RunOptions& options) {
   if (!options.scratch.empty()) return options.scratch;
   return (fs::temp_directory_path() / "qprompt-trainings").string();
-}
-
-bool contains(const std::vector<int64_t>& epochs, int64_t epoch) {
-  return std::find(epochs.begin(), epochs.end(), epoch) != epochs.end();
 }
 
 }  // namespace
@@ -125,42 +136,37 @@ void Heartbeat::beat() {
   }
 }
 
-TrainedCell train_cell(const TrainingPlace& place, const Cell& cell, const Claim& claim,
-                       Log& log) {
+TrainedCell train_cell(const TrainingPlace& place, const Cell& cell, const Claim& claim) {
   const AttemptFolder folder(scratch_root(place.options), claim);
   Store& store = place.store;
+  WatchingObserver watching(cell.watch, claim.training, store, place.observer);
   FitOptions fit = cell.training.fit;
   fit.features = place.options.features;
   fit.keep_finished = false;
   fit.out = folder.path();
-  const Watch& watch = cell.watch;
-  if (watch.scores || watch.weights) {
-    fit.observe = [&](const TrainSnapshot& snapshot, const TrainedPrompt& prompt) {
-      if (!contains(watch.epochs, snapshot.epoch)) return;
-      if (watch.scores) {
-        store.put(watched_id(claim.training, snapshot.epoch), encode_prompt(prompt));
-      }
-      if (watch.weights) {
-        store.put(weights_id(claim.training, snapshot.epoch),
-                  encode_prompt(exact_prompt(snapshot, prompt)));
-      }
-    };
-  }
+  fit.train.observer = &watching;
   const std::string checkpoint = checkpoint_id(claim.training, fit);
   const std::string checkpoint_file = folder / "checkpoint.safetensors";
   if (const std::string kept = store.get(checkpoint); !kept.empty()) {
     write_file_atomic(checkpoint_file, kept);
   }
   place.heartbeat.watch(checkpoint_file, checkpoint);
-  fit_prompt(place.clip, *cell.training.drawn.split, fit, log);
+  TrainedCell trained;
+  try {
+    trained.findings = fit_prompt(place.clip, *cell.training.drawn.split, fit).findings;
+  } catch (const Error&) {
+    place.heartbeat.watch("", "");  // hands on the checkpoint of a training that was stopped
+    throw;
+  }
   place.heartbeat.watch("", "");
   const std::string record = read_file(folder / "run.json", kMaxAttemptFile);
   store.put(record_id(claim.training), record);
   store.put(prompt_id(claim.training), read_file(folder / "prompt.qprompt", kMaxAttemptFile));
   const auto json = nlohmann::json::parse(record, nullptr, false);
   if (!json.is_object()) fail(ErrorKind::kInternal, "the run record is no JSON object");
-  return {json.value("/features/encoded"_json_pointer, int64_t{0}),
-          json.value("resumed_epoch", int64_t{0})};
+  trained.encoded = json.value("/features/encoded"_json_pointer, int64_t{0});
+  trained.resumed_epoch = json.value("resumed_epoch", int64_t{0});
+  return trained;
 }
 
 }  // namespace qprompt

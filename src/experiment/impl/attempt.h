@@ -53,6 +53,7 @@ class Heartbeat {
 /// What a training was and how it went.
 struct TrainedCell {
   int64_t encoded = 0, resumed_epoch = 0;
+  Findings findings;
 };
 /// Trains into a folder that belongs to this claim alone. Prompt and record are put when it is
 /// finished, the prompt last: a training whose prompt is in the store is finished.
@@ -61,7 +62,8 @@ struct TrainingPlace {
   Store& store;
   const RunOptions& options;
   Heartbeat& heartbeat;
+  Observer& observer;
 };
-TrainedCell train_cell(const TrainingPlace& place, const Cell& cell, const Claim& claim, Log& log);
+TrainedCell train_cell(const TrainingPlace& place, const Cell& cell, const Claim& claim);
 
 }  // namespace qprompt

@@ -29,6 +29,11 @@ std::string digest_of_list(const Split& split, const std::vector<Item>& items) {
   return digest.hex();
 }
 
+/// Whether the validation images of the draw decide the result.
+bool validates(const Training& training) {
+  return training.templates.empty() && training.fit.train.selection == Selection::kValidation;
+}
+
 std::string method_lines(const Training& training) {
   std::string text;
   const FitOptions& fit = training.fit;
@@ -51,6 +56,11 @@ std::string method_lines(const Training& training) {
     if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
     text += field.name + "=" + field.print() + "\n";
   }
+  const ObjectiveOptions& objective = fit.train.objective;
+  text += cat("gradient-rule=", objective.gradient_rule, " ", objective.rule_strength, "\n");
+  for (const TermUse& use : objective.terms) {
+    text += cat("term=", use.term, " ", use.weight, " ", use.group, "\n");
+  }
   return text;
 }
 
@@ -59,6 +69,7 @@ std::string method_lines(const Training& training) {
 DrawnList drawn_list(Split split) {
   DrawnList out;
   out.digest = digest_of_list(split, split.train);
+  out.val_digest = digest_of_list(split, split.val);
   out.split = std::make_shared<const Split>(std::move(split));
   return out;
 }
@@ -78,6 +89,7 @@ const std::string& kind_name(CellKind kind) {
 std::string training_text(const Clip& clip, const Training& training) {
   return cat("numerics=", kNumerics, "\nmodel=", to_hex(clip.fingerprint()),
              "\ndtype=", training.fit.dtype, "\nlist=", training.drawn.digest, "\n",
+             validates(training) ? "val=" + training.drawn.val_digest + "\n" : "",
              method_lines(training));
 }
 

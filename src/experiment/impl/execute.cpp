@@ -89,7 +89,7 @@ Outcome Workshop::execute(const Cell& cell, const Claim& claim, Heartbeat& heart
   Outcome outcome;
   if (cell.kind == CellKind::kImages) outcome = encode_images(cell, log);
   if (cell.kind == CellKind::kTemplates) outcome = score_zero_shot(cell, claim, log);
-  if (cell.kind == CellKind::kPrompt) outcome = learn_and_score(cell, claim, heartbeat, log);
+  if (cell.kind == CellKind::kPrompt) outcome = learn_and_score(cell, claim, {heartbeat, observer}, log);
   outcome.encoded += encoded_;
   outcome.took = now_seconds() - started;
   outcome.peak_memory_bytes = peak_memory_bytes();
@@ -159,15 +159,18 @@ void Workshop::add_scores(const Cell& cell, const Claim& claim, int64_t epoch,
   }
 }
 
-Outcome Workshop::learn_and_score(const Cell& cell, const Claim& claim, Heartbeat& heartbeat,
+Outcome Workshop::learn_and_score(const Cell& cell, const Claim& claim, const UnderWay& under_way,
                                   Log& log) {
   Outcome outcome;
   if (!is_trained(cell, claim.training)) {
-    const TrainingPlace place{clip_, store_, options_, heartbeat};
-    TrainedCell trained = train_cell(place, cell, claim, log);
+    const TrainingPlace place{clip_, store_, options_, under_way.heartbeat, under_way.observer};
+    TrainedCell trained = train_cell(place, cell, claim);
     if (!is_trained(cell, claim.training)) {
       // The checkpoint was of a process that nobody had asked to watch: from the start.
-      trained = train_cell(place, cell, claim, log);
+      trained = train_cell(place, cell, claim);
+    }
+    for (const Finding& finding : trained.findings) {
+      if (finding.warns) log.warn(finding.text);
     }
     outcome.encoded = trained.encoded;
     outcome.resumed_epoch = trained.resumed_epoch;

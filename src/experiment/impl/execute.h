@@ -33,9 +33,14 @@ class Workshop {
   Outcome execute(const Cell& cell, const Claim& claim, Heartbeat& heartbeat, Observer& observer);
 
  private:
+  struct UnderWay {
+    Heartbeat& heartbeat;
+    Observer& observer;
+  };
   Outcome encode_images(const Cell& cell, Log& log);
   Outcome score_zero_shot(const Cell& cell, const Claim& claim, Log& log);
-  Outcome learn_and_score(const Cell& cell, const Claim& claim, Heartbeat& heartbeat, Log& log);
+  Outcome learn_and_score(const Cell& cell, const Claim& claim, const UnderWay& under_way,
+                          Log& log);
   bool is_trained(const Cell& cell, const std::string& training) const;
   void add_scores(const Cell& cell, const Claim& claim, int64_t epoch, const std::string& bytes,
                   Outcome& outcome, Log& log);

@@ -1,4 +1,4 @@
-#include "cli/trainer_log.h"
+#include "exchange/trainer_log.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 
 #include "qprompt/base.h"
 
-namespace qprompt::cli {
+namespace qprompt {
 namespace {
 
 constexpr int64_t kMaxLog = int64_t{64} << 20;
@@ -124,4 +124,4 @@ TrainerLog read_trainer_log(const std::string& path) {
   return log;
 }
 
-}  // namespace qprompt::cli
+}  // namespace qprompt

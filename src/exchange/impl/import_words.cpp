@@ -1,9 +1,9 @@
-#include "cli/import_words.h"
+#include "exchange/impl/import_words.h"
 
 #include "base/aten.h"
 #include "qprompt/base.h"
 
-namespace qprompt::cli {
+namespace qprompt {
 namespace {
 
 /// The words of every published configuration.
@@ -46,8 +46,9 @@ std::string without_placeholders(std::string words, int64_t& placeholders) {
   return words;
 }
 
-ImportedWords choose(const Clip& clip, const TrainerCheckpoint& checkpoint, const TrainerLog& run,
-                     const std::optional<std::string>& given, int64_t& placeholders) {
+ImportedWords choose_words(const Clip& clip, const TrainerCheckpoint& checkpoint,
+                           const TrainerLog& run, const std::optional<std::string>& given,
+                           int64_t& placeholders) {
   if (given) return {*given, "option"};
   if (run.context) return {without_placeholders(*run.context, placeholders), run.path};
   const Use use = use_of(checkpoint.method);
@@ -86,34 +87,36 @@ void check_count(const TrainerCheckpoint& checkpoint, const ImportedWords& words
 
 }  // namespace
 
-ImportedWords find_words(const Clip& clip, const TrainerCheckpoint& checkpoint,
-                         const TrainerLog& run, const std::optional<std::string>& given, Log& log) {
+ImportedWords find_words(const Clip& clip, const TrainerRun& run,
+                         const std::optional<std::string>& given, Findings& findings) {
   const at::NoGradGuard no_grad;
-  if (run.n_ctx && checkpoint.method != PromptMethod::kVpt && *run.n_ctx != checkpoint.n_ctx) {
-    fail(ErrorKind::kContent, "'", run.path, "' tells of ", *run.n_ctx,
+  const TrainerCheckpoint& checkpoint = run.checkpoint;
+  if (run.log.n_ctx && checkpoint.method != PromptMethod::kVpt &&
+      *run.log.n_ctx != checkpoint.n_ctx) {
+    fail(ErrorKind::kContent, "'", run.log.path, "' tells of ", *run.log.n_ctx,
          " context rows, and the checkpoint has ", checkpoint.n_ctx,
          "; name the log of its own run with --log, or give --log none");
   }
   int64_t placeholders = 0;
-  ImportedWords words = choose(clip, checkpoint, run, given, placeholders);
+  ImportedWords words = choose_words(clip, checkpoint, run.log, given, placeholders);
   Ids ids = clip.tokenizer().encode(words.text);
   check_count(checkpoint, words, static_cast<int64_t>(ids.size()), placeholders);
   if (checkpoint.token_prefix.defined() &&
       !are_embeddings(clip, checkpoint.token_prefix, {clip.tokenizer().start_token()})) {
-    log.warn(
-        "the checkpoint's token_prefix is not this model's start token: it may have been "
-        "trained on another CLIP of the same widths");
+    findings.push_back({"other-model",
+                        "the checkpoint's token_prefix is not this model's start token: it may "
+                        "have been trained on another CLIP of the same widths"});
   } else if (use_of(checkpoint.method) == Use::kBehind && checkpoint.token_suffix.defined() &&
              !ids.empty()) {
     ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(checkpoint.n_ctx));
     if (!are_embeddings(clip, checkpoint.token_suffix, ids)) {
-      log.warn(
-          cat("the checkpoint's token_suffix does not begin with the words that are frozen "
-              "behind the context, of '",
-              words.text, "' (", words.from, ")"));
+      findings.push_back({"other-words",
+                          cat("the checkpoint's token_suffix does not begin with the words that "
+                              "are frozen behind the context, of '",
+                              words.text, "' (", words.from, ")")});
     }
   }
   return words;
 }
 
-}  // namespace qprompt::cli
+}  // namespace qprompt

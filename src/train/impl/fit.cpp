@@ -2,16 +2,18 @@
 #include <set>
 
 #include "base/aten.h"
+#include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "qprompt/train.h"
 #include "qprompt/weights.h"
-#include "train/record.h"
+#include "train/impl/loop.h"
+#include "train/impl/objective.h"
+#include "train/impl/record.h"
 
 namespace qprompt {
 namespace fs = std::filesystem;
 namespace {
 
-void append(Fields& all, Fields more) {
+void append_all(Fields& all, Fields more) {
   for (Field& field : more) all.push_back(std::move(field));
 }
 
@@ -32,6 +34,14 @@ std::string run_key(const Clip& clip, const Split& split, const FitOptions& opti
   digest.update_text(split.name);
   for (const std::string& name : split.class_names) digest.update_text(name);
   for (const Item& item : split.train) digest.update_text(cat(item.label, " ", item.path));
+  const ObjectiveOptions& objective = options.train.objective;
+  digest.update_text(cat(objective.gradient_rule, " ", objective.rule_strength));
+  for (const TermUse& use : objective.terms) {
+    digest.update_text(cat(use.term, " ", use.weight, " ", use.group));
+  }
+  if (options.train.selection == Selection::kValidation) {
+    for (const Item& item : split.val) digest.update_text(cat(item.label, " ", item.path));
+  }
   return digest.hex();
 }
 
@@ -42,22 +52,54 @@ TrainingData training_features(const Clip& clip, const Split& split, const FitOp
       options.views == 0
           ? test_features(clip, split.image_root, split.train, options.features, log)
           : train_features(clip, split, {options.views, options.train.seed}, options.features, log);
-  TrainingData data{set.features, {}, nullptr};
+  TrainingData data{{set.features, {}, nullptr}, {}, {}};
   for (int64_t i : set.kept) data.labels.push_back(split.train[static_cast<size_t>(i)].label);
   use = {set.encoded, set.features.size(0) * set.features.size(1), now_seconds() - started};
+  if (options.train.selection == Selection::kValidation && !split.val.empty()) {
+    const FeatureSet val =
+        test_features(clip, split.image_root, split.val, options.features, log);
+    data.validation.features = val.features;
+    for (int64_t i : val.kept) {
+      data.validation.labels.push_back(split.val[static_cast<size_t>(i)].label);
+    }
+  }
   return data;
 }
 
-TrainingData training_pixels(const Clip& clip, const Split& split, const FitOptions& options) {
-  const TrainingPixels pixels(
-      clip, split.image_root, split.train,
-      {options.views, options.train.seed, options.pixel_memory_mb, options.features.decode});
-  TrainingData data;
-  for (const Item& item : split.train) data.labels.push_back(item.label);
-  data.pixels = [pixels](const std::vector<int64_t>& items, int64_t epoch) {
-    return pixels.batch(items, epoch);
+LabelledImages labelled_pixels(const Clip& clip, const std::string& root,
+                               const std::vector<Item>& items,
+                               const TrainingPixels::Options& options) {
+  LabelledImages images;
+  for (const Item& item : items) images.labels.push_back(item.label);
+  const TrainingPixels pixels(clip, root, items, options);
+  images.pixels = [pixels](const std::vector<int64_t>& picked, int64_t epoch) {
+    return pixels.batch(picked, epoch);
   };
+  return images;
+}
+
+TrainingData training_pixels(const Clip& clip, const Split& split, const FitOptions& options) {
+  TrainingData data{labelled_pixels(clip, split.image_root, split.train,
+                                    {options.views, options.train.seed, options.pixel_memory_mb,
+                                     options.features.decode}),
+                    {},
+                    {}};
+  if (options.train.selection == Selection::kValidation && !split.val.empty()) {
+    data.validation = labelled_pixels(
+        clip, split.image_root, split.val,
+        {0, options.train.seed, options.pixel_memory_mb, options.features.decode});
+  }
   return data;
+}
+
+/// The data set's hand-written texts through the frozen tower, (C, E).
+at::Tensor frozen_texts(const Clip& clip, const Split& split) {
+  const at::NoGradGuard no_grad;
+  std::vector<std::string> texts;
+  for (const std::string& name : split.class_names) {
+    texts.push_back(fill_template(default_template(split.name), name));
+  }
+  return clip.encode_text(pack_texts(clip, texts));
 }
 
 static_assert(static_cast<int>(PromptKind::kCoCoOp) == static_cast<int>(PromptMethod::kCoCoOp) &&
@@ -98,24 +140,41 @@ void check_trainable(const Split& split) {
   }
 }
 
+/// The prompt, then its record, then the checkpoint goes; `result` gets the prompt as it was read
+/// back. Nothing is written without a folder.
+void write_result(const RecordSource& source, const TrainedPrompt& prompt, FitResult& result) {
+  const std::string bytes = encode_prompt(prompt);
+  result.file_bytes = static_cast<int64_t>(bytes.size());
+  if (source.options.out.empty()) {
+    result.prompt = decode_prompt(bytes, "the new prompt");
+    return;
+  }
+  write_file_atomic(result.path, bytes);
+  write_record(source, result);
+  std::error_code ignored;
+  fs::remove(fs::path(source.options.out) / "checkpoint.safetensors", ignored);
+  result.prompt = read_prompt(result.path);
+}
+
 }  // namespace
 
 Fields fit_fields(FitOptions& options) {
   Fields all = context_fields(options.context);
-  append(all, train_fields(options.train));
+  append_all(all, train_fields(options.train));
   all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
                              options.views, {0, 1000}));
   all.push_back(number_field("pixel-memory",
                              "MiB of decoded training images kept by methods of the image tower",
                              options.pixel_memory_mb, {0, 1'000'000}));
   if (options.train.quantization != Quantization::kNone) {
-    append(all, quantizer_fields(options.train.quantizer));
+    append_all(all, quantizer_fields(options.train.quantizer));
   }
   return all;
 }
 
-FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options, Log& log) {
+FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options) {
   const double started = now_seconds();
+  check_options(options.train);
   check_trainable(split);
   const std::string key = run_key(clip, split, options);
   FitResult result;
@@ -128,31 +187,41 @@ FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& opt
   }
   const auto learner = make_learner(clip, split.class_names, options.context);
   FeatureUse use;
-  const TrainingData data = learner->prompts_images()
-                                ? training_pixels(clip, split, options)
-                                : training_features(clip, split, options, use, log);
+  FitOptions watched = options;
+  watched.features.observer = options.train.observer;
+  Log said;  // what other rooms say, to be returned
+  TrainingData data = learner->prompts_images()
+                          ? training_pixels(clip, split, watched)
+                          : training_features(clip, split, watched, use, said);
+  if (make_objective(recipe.objective).reads_teacher_text()) {
+    data.teacher_texts = frozen_texts(clip, split);
+  }
   TrainedPrompt prompt = describe(clip, split, options, *learner);
-  if (options.observe) {
-    recipe.observe = [&](const TrainSnapshot& snapshot) {
-      if (options.train.observe) options.train.observe(snapshot);
-      prompt.tensors = snapshot.tensors;
-      options.observe(snapshot, prompt);
-    };
+  const FileOf file_of = [&prompt](const std::vector<StoredTensor>& tensors, bool exact) {
+    TrainedPrompt now = prompt;
+    if (exact) now.bits = 32;
+    now.tensors = tensors;
+    return encode_prompt(now);
+  };
+  const TrainResult run = run_training(clip, *learner, data, recipe, file_of);
+  for (const std::string& warning : said.warnings()) {
+    result.findings.push_back({"features", warning});
   }
-  const TrainResult run = train_prompt(clip, *learner, data, recipe, log);
+  for (const Finding& finding : run.findings) result.findings.push_back(finding);
   prompt.tensors = run.tensors;
-  const std::string bytes = encode_prompt(prompt);
-  result.file_bytes = static_cast<int64_t>(bytes.size());
   result.seconds = now_seconds() - started;
-  if (options.out.empty()) {
-    result.prompt = decode_prompt(bytes, "the new prompt");
-    return result;
+  write_result({clip, split, options, run, use, key}, prompt, result);
+  return result;
+}
+
+FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options, Log& log) {
+  LogObserver shown(log);
+  FitOptions watched = options;
+  if (watched.train.observer == nullptr) watched.train.observer = &shown;
+  FitResult result = fit_prompt(clip, split, watched);
+  for (const Finding& finding : result.findings) {
+    if (finding.warns) log.warn(finding.text);
   }
-  write_file_atomic(result.path, bytes);
-  write_record({clip, split, options, run, use, key}, result, log);
-  std::error_code ignored;
-  fs::remove(recipe.resume.path, ignored);
-  result.prompt = read_prompt(result.path);
   return result;
 }
 

@@ -1,4 +1,4 @@
-#include "train/quantized.h"
+#include "train/impl/quantized.h"
 
 #include <sstream>
 

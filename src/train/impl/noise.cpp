@@ -1,4 +1,4 @@
-#include "train/noise.h"
+#include "train/impl/noise.h"
 
 #include "base/aten.h"
 #include "qprompt/base.h"

@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "qprompt/train.h"
+#include "train/fit.h"
+#include "train/train.h"
 
 namespace qprompt {
 
@@ -23,7 +24,7 @@ struct RecordSource {
   const std::string& key;
 };
 /// Writes `run.json` into the run's folder, atomically, after the prompt itself.
-void write_record(const RecordSource& source, const FitResult& result, const Log& log);
+void write_record(const RecordSource& source, const FitResult& result);
 
 /// True, with `result` filled, when the folder holds a finished run of this key whose prompt is
 /// whole.

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-namespace qprompt::cli {
+namespace qprompt {
 
 /// What a log says of a run. Everything is text as it stands there.
 struct TrainerLog {
@@ -27,4 +27,4 @@ std::string find_trainer_log(const std::string& checkpoint);
 /// training run (it shows no configuration and no context).
 TrainerLog read_trainer_log(const std::string& path);
 
-}  // namespace qprompt::cli
+}  // namespace qprompt

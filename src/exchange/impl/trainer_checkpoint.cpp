@@ -1,4 +1,4 @@
-#include "cli/trainer_checkpoint.h"
+#include "exchange/trainer_checkpoint.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "qprompt/base.h"
 #include "qprompt/weights.h"
 
-namespace qprompt::cli {
+namespace qprompt {
 namespace {
 
 using Learned = TrainerCheckpoint::Learned;
@@ -45,7 +45,8 @@ const std::vector<Trainer>& trainers() {
 }
 
 /// The model's tensors by their names in the state dictionary, without the prefixes that wrappers
-/// add: `module.` (DataParallel) and, where the whole model was saved, `prompt_learner.`.
+/// add: `model.` (Lightning), `module.` (DataParallel) and, where the whole model was saved,
+/// `prompt_learner.`.
 class StateDict {
  public:
   explicit StateDict(const WeightStore& store) : source_(store.source) {
@@ -56,7 +57,7 @@ class StateDict {
       if (nested && !in_dict(item)) continue;
       std::string_view name = item.first;
       for (const std::string_view prefix :
-           {nested ? top : "", std::string_view("module."), kLearner}) {
+           {nested ? top : "", std::string_view("model."), std::string_view("module."), kLearner}) {
         if (starts_with(name, prefix)) name.remove_prefix(prefix.size());
       }
       whole_model_ = whole_model_ || starts_with(name, "text_encoder.");
@@ -298,4 +299,4 @@ TrainerCheckpoint read_trainer_checkpoint(const std::string& path, const std::st
   return out;
 }
 
-}  // namespace qprompt::cli
+}  // namespace qprompt

@@ -1,4 +1,4 @@
-#include "train/record.h"
+#include "train/impl/record.h"
 
 #include <cmath>
 #include <filesystem>
@@ -14,6 +14,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMaxRecord = 256 << 20;
+/// 2: optimizers, the selected epoch, resumed steps.
+constexpr int kRecordFormat = 2;
 
 /// A field's value as JSON: a number or boolean where it reads as one.
 Json field_value(const Field& field) {
@@ -58,11 +60,20 @@ Json epochs(const TrainResult& run) {
   return out;
 }
 
+Json warnings_json(const Findings& findings) {
+  Json out = Json::array();
+  for (const Finding& finding : findings) {
+    if (finding.warns) out.push_back(finding.text);
+  }
+  return out;
+}
+
 }  // namespace
 
-void write_record(const RecordSource& source, const FitResult& result, const Log& log) {
+void write_record(const RecordSource& source, const FitResult& result) {
   const RuntimeInfo runtime = runtime_info();
   Json record;
+  record["format"] = kRecordFormat;
   record["qprompt"] = kVersion;
   record["key"] = source.key;
   record["configuration"] = configuration(source.options);
@@ -83,13 +94,16 @@ void write_record(const RecordSource& source, const FitResult& result, const Log
   record["epochs"] = epochs(source.run);
   record["reclusterings"] = reclusterings(source.run);
   record["features"] = {{"views", source.use.views}, {"encoded", source.use.encoded}};
-  record["resumed_epoch"] = source.run.resumed_epoch;
+  record["selected_epoch"] = source.run.selected_epoch;
+  record["resumed_steps"] = source.run.resumed_steps;
+  record["resumed_epoch"] =
+      source.run.resumed_steps * source.options.train.epochs / source.run.steps;
   record["seconds"] = {{"features", source.use.seconds},
                        {"training", source.run.train_seconds},
                        {"total", result.seconds}};
   record["peak_memory_bytes"] = peak_memory_bytes();
   record["prompt"] = {{"file_bytes", result.file_bytes}};
-  record["warnings"] = log.warnings();
+  record["warnings"] = warnings_json(result.findings);
   write_file_atomic((fs::path(source.options.out) / "run.json").string(), record.dump(2) + "\n");
 }
 

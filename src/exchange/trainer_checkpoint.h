@@ -10,7 +10,7 @@
 
 #include "qprompt/artifact.h"
 
-namespace qprompt::cli {
+namespace qprompt {
 
 /// A checkpoint's learned tensors by the names and in the order of the `.qprompt` file
 /// (docs/artifact.md), and what else it tells.
@@ -43,4 +43,4 @@ std::string trainer_of_log(const std::string& name);
 /// hostile, no prompt, tensors missing) and kUsage when `trainer` is not what the file holds.
 TrainerCheckpoint read_trainer_checkpoint(const std::string& path, const std::string& trainer);
 
-}  // namespace qprompt::cli
+}  // namespace qprompt
