@@ -1,8 +1,12 @@
 // Who works, and whether somebody who worked on this host is still there.
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -11,13 +15,15 @@
 namespace qprompt {
 namespace {
 
-/// The kernel's time of a process's start, in ticks since boot; 0: no such process, or no /proc.
-int64_t start_of_process(int64_t pid) {
+/// The kernel's time of a process's start, in ticks since boot; 0: it has ended. Empty where that
+/// cannot be read: there is no such process, or it is hidden.
+std::optional<int64_t> start_of_process(int64_t pid) {
   std::ifstream file(cat("/proc/", pid, "/stat"));
+  if (!file) return std::nullopt;
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   // The second field is the program's name in brackets, which may hold anything.
   const size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return 0;
+  if (name_end == std::string::npos) return std::nullopt;
   std::istringstream fields(text.substr(name_end + 1));
   constexpr int kStateField = 3, kStartField = 22;
   std::string field, state;
@@ -43,14 +49,18 @@ std::string process_space() {
 Worker Worker::self(const std::string& invocation) {
   char name[256] = "";
   ::gethostname(name, sizeof name - 1);
-  Worker worker{process_space(), name, ::getpid(), start_of_process(::getpid()), invocation};
+  const int64_t started = start_of_process(::getpid()).value_or(0);
+  Worker worker{process_space(), name, ::getpid(), started, invocation};
   if (invocation.empty()) worker.invocation = cat(worker.pid, "-", worker.pid_started);
   return worker;
 }
 
 bool is_gone(const Worker& worker) {
   if (worker.host.empty() || worker.host != process_space()) return false;
-  return start_of_process(worker.pid) != worker.pid_started;
+  if (worker.pid < 1 || worker.pid > std::numeric_limits<pid_t>::max()) return true;
+  if (const auto started = start_of_process(worker.pid)) return *started != worker.pid_started;
+  // Signal 0 is none: it only asks whether there is somebody.
+  return ::kill(static_cast<pid_t>(worker.pid), 0) != 0 && errno == ESRCH;
 }
 
 }  // namespace qprompt
