@@ -45,23 +45,7 @@ std::string method_lines(const Training& training) {
     }
     return text + cat("exif-orientation=", fit.features.decode.exif_orientation, "\n");
   }
-  const char* quantizations[] = {"none", "aware", "post-training"};
-  text = cat("method=", method_name(static_cast<PromptMethod>(fit.context.kind)),
-             "\nquantization=", quantizations[static_cast<size_t>(fit.train.quantization)],
-             "\nshots=", fit.shots, "\nclasses=", half_name(fit.half), "\nseed=", fit.train.seed,
-             "\nexif-orientation=", fit.features.decode.exif_orientation, "\n");
-  FitOptions copy = fit;
-  for (const Field& field : fit_fields(copy)) {
-    // These decide when, not what.
-    if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
-    text += field.name + "=" + field.print() + "\n";
-  }
-  const ObjectiveOptions& objective = fit.train.objective;
-  text += cat("gradient-rule=", objective.gradient_rule, " ", objective.rule_strength, "\n");
-  for (const TermUse& use : objective.terms) {
-    text += cat("term=", use.term, " ", use.weight, " ", use.group, "\n");
-  }
-  return text;
+  return deciding_options(fit);
 }
 
 }  // namespace
