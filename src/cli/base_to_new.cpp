@@ -30,14 +30,12 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
   return seeds;
 }
 
-Matrix matrix_from(const BaseToNewCommand& options, const Session& session) {
+Matrix matrix_from(const BaseToNewCommand& options) {
   Matrix matrix;
   matrix.heading.title = "Base-to-new, " + options.images.data.root;
   matrix.methods.push_back({"zero-shot CLIP", options.templates, nullptr});
   for (const Variant& variant : make_variants(options)) {
-    FitOptions fit = variant.fit;
-    fit.device = session.device;
-    fit.dtype = session.dtype;
+    const FitOptions fit = variant.fit;
     matrix.methods.push_back(
         {variant.name, {}, [fit](const std::string&, int64_t) { return fit; }});
   }
@@ -54,7 +52,7 @@ Matrix matrix_from(const BaseToNewCommand& options, const Session& session) {
 void run_command(BaseToNewCommand& options, const Session& session) {
   Log log = make_log(session);
   use_threads(options.experiment, session, 0);
-  Matrix matrix = matrix_from(options, session);
+  Matrix matrix = matrix_from(options);
   const Split split = open_split(options.images, session, log);
   const Clip clip = open_clip(options.model, session, log);
   const DatasetInfo* known = find_dataset(options.images.data.dataset);
@@ -65,7 +63,7 @@ void run_command(BaseToNewCommand& options, const Session& session) {
   options.experiment.cache = options.images.cache;
   const auto planner = matrix_planner(std::move(matrix), log);
   const Experimented run = run_experiment(clip, *planner, options.experiment,
-                                          feature_options(options.images), log);
+                                          feature_options(options.images), session);
   if (run.printed_by_parent) return;
   const BaseToNew table{run.results, run.folders, split.name};
   print_result(session, base_to_new_table(table), base_to_new_json(table));

@@ -42,14 +42,12 @@ void run_demo(ExperimentOptions& options, const Session& session) {
   request.recipe = demo_recipe(folder);
   request.clip = folder + "/clip/model.safetensors";
   request.folders["garments"] = folder + "/data";
-  request.device = session.device;
-  request.dtype = session.dtype;
   request.threads = session.threads;
   const Recipe recipe = read_recipe(request);
   use_threads(options, session, recipe.threads);
   const Clip clip = open_clip({recipe.clip, recipe.vocab}, session, log);
-  const auto planner = matrix_planner(matrix_of(recipe, request), log);
-  const Experimented run = run_experiment(clip, *planner, options, features_of(recipe), log);
+  const auto planner = matrix_planner(matrix_of(recipe), log);
+  const Experimented run = run_experiment(clip, *planner, options, features_of(recipe), session);
   if (run.printed_by_parent) return;
   const BaseToNew shown{run.results, run.folders, "garments"};
   Table table = base_to_new_table(shown);

@@ -88,12 +88,15 @@ int64_t use_threads(const ExperimentOptions& options, const Session& session, in
 }
 
 Experimented run_experiment(const Clip& clip, Planner& planner, const ExperimentOptions& options,
-                            const FeatureOptions& features, Log& log) {
+                            const FeatureOptions& features, const Session& session) {
   Experimented out;
+  Log log = make_log(session);
   const auto store = open_store(options, out.database, log);
   LogObserver observer(log);
   RunOptions run_options;
   run_options.features = features;
+  run_options.device = session.device;
+  run_options.dtype = session.dtype;
   run_options.retry = options.retry;
   run_options.invocation = options.invocation;
   run_options.store_name = out.database;

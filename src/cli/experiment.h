@@ -33,7 +33,7 @@ struct Experimented {
   bool printed_by_parent = false;    ///< this is a child, which prints nothing
 };
 Experimented run_experiment(const Clip& clip, Planner& planner, const ExperimentOptions& options,
-                            const FeatureOptions& features, Log& log);
+                            const FeatureOptions& features, const Session& session);
 
 /// Throws kContent when cells failed, after a line for each on standard error.
 void check_failures(const Results& results);

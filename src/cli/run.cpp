@@ -34,7 +34,7 @@ OpenedRecipe open_recipe(const RunCommand& options, const Session& session, Log&
   }
   use_threads(options.experiment, session, recipe.threads);
   Clip clip = open_clip({recipe.clip, recipe.vocab}, session, log);
-  auto planner = matrix_planner(matrix_of(recipe, options.request), log);
+  auto planner = matrix_planner(matrix_of(recipe), log);
   return {std::move(recipe), std::move(clip), std::move(planner)};
 }
 
@@ -48,6 +48,8 @@ void print_plan(const RunCommand& options, const Session& session, Log& log) {
   LogObserver observer(log);
   RunOptions run_options;
   run_options.features = features_of(opened.recipe);
+  run_options.device = session.device;
+  run_options.dtype = session.dtype;
   const std::vector<PlannedCell> cells =
       estimate(opened.clip, *opened.planner, store.get(), run_options, observer);
   Table table{"", {"cell", "state", "images", "steps", "estimate"}, {}};
@@ -94,14 +96,12 @@ void print_totals(const Session& session, const Experimented& run) {
 void run_command(RunCommand& options, const Session& session) {
   Log log = make_log(session);
   RecipeRequest& request = options.request;
-  request.device = session.device;
-  request.dtype = session.dtype;
   request.threads = session.threads;
   if (options.dry) return print_plan(options, session, log);
   const OpenedRecipe opened = open_recipe(options, session, log);
   options.experiment.cache = opened.recipe.cache;
   const Experimented run = run_experiment(opened.clip, *opened.planner, options.experiment,
-                                          features_of(opened.recipe), log);
+                                          features_of(opened.recipe), session);
   if (run.printed_by_parent) return;
   print_totals(session, run);
   check_failures(run.results);

@@ -19,7 +19,6 @@ struct RecipeRequest {
   std::string recipe;                    ///< TOML file
   std::string clip, vocab, data, cache;  ///< empty: the recipe's
   std::map<std::string, std::string> folders;  ///< in place of entries of its [folders]
-  std::string device = "cpu", dtype = "float32";
   int64_t threads = 0;  ///< of a cell; 0: the recipe's
 };
 
@@ -71,7 +70,7 @@ FitOptions fit_options(const Recipe& recipe, const MethodSpec& method, const std
                        int64_t shots);
 
 /// The cells that the recipe asks for.
-Matrix matrix_of(const Recipe& recipe, const RecipeRequest& request);
+Matrix matrix_of(const Recipe& recipe);
 /// Where its images' features are kept, and how they are read.
 FeatureOptions features_of(const Recipe& recipe);
 

@@ -25,6 +25,7 @@ class Planner {
 
 struct RunOptions {
   FeatureOptions features;  ///< cache, decoding and threads, of trainings and tests alike
+  std::string device = "cpu", dtype = "float32";  ///< as the model was opened
   std::string scratch;      ///< folder for trainings under way; empty: the temporary folder
   bool retry = false;       ///< try failed cells again
   double lease_seconds = 120;

@@ -290,7 +290,7 @@ TEST_F(RunnerTest, ADryRunListsTheCellsWithTheirCostAndWritesNothing) {
   LogObserver observer(log_);
   RunOptions options;
   options.features = features_of(recipe);
-  const auto planner = matrix_planner(matrix_of(recipe, request), log_);
+  const auto planner = matrix_planner(matrix_of(recipe), log_);
   const std::vector<PlannedCell> cells = estimate(clip, *planner, nullptr, options, observer);
   ASSERT_EQ(cells.size(), 4u);
   EXPECT_GE(cells[3].encode, 18 + 6);

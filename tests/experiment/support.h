@@ -58,7 +58,7 @@ inline Results run_recipe(const RecipeRequest& request, Store& store, bool retry
   LogObserver observer(log);
   const Recipe recipe = read_recipe(request);
   const Clip clip = Clip::load(recipe.clip, {});
-  const auto planner = matrix_planner(matrix_of(recipe, request), log);
+  const auto planner = matrix_planner(matrix_of(recipe), log);
   RunOptions options;
   options.features = features_of(recipe);
   options.retry = retry;

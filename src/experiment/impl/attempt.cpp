@@ -141,7 +141,6 @@ TrainedCell train_cell(const TrainingPlace& place, const Cell& cell, const Claim
   Store& store = place.store;
   WatchingObserver watching(cell.watch, claim.training, store, place.observer);
   FitOptions fit = cell.training.fit;
-  fit.features = place.options.features;
   fit.keep_finished = false;
   fit.out = folder.path();
   fit.train.observer = &watching;

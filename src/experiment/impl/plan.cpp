@@ -76,6 +76,12 @@ std::string cell_training_id(const Clip& clip, const Cell& cell, const FeatureOp
   return digest.hex();
 }
 
+void use_run_options(const RunOptions& options, Cell& cell) {
+  cell.training.fit.features = options.features;
+  cell.training.fit.device = options.device;
+  cell.training.fit.dtype = options.dtype;
+}
+
 Entry entry_of(const Clip& clip, const Cell& cell, const FeatureOptions& features) {
   Entry entry;
   entry.kind = kind_name(cell.kind);

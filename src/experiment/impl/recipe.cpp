@@ -340,7 +340,7 @@ FeatureOptions features_of(const Recipe& recipe) {
   return features;
 }
 
-Matrix matrix_of(const Recipe& recipe, const RecipeRequest& request) {
+Matrix matrix_of(const Recipe& recipe) {
   Matrix matrix;
   matrix.heading = {recipe.name, recipe.title, recipe.protocol, {},
                     {},          {},           recipe.text,     recipe.published};
@@ -361,12 +361,8 @@ Matrix matrix_of(const Recipe& recipe, const RecipeRequest& request) {
   for (const MethodSpec& spec : recipe.methods) {
     MatrixMethod method{spec.label, spec.templates, nullptr};
     if (spec.kind != "zero-shot") {
-      method.fit = [recipe, spec, device = request.device, dtype = request.dtype](
-                       const std::string& dataset, int64_t shots) {
-        FitOptions fit = fit_options(recipe, spec, dataset, shots);
-        fit.device = device;
-        fit.dtype = dtype;
-        return fit;
+      method.fit = [recipe, spec](const std::string& dataset, int64_t shots) {
+        return fit_options(recipe, spec, dataset, shots);
       };
     }
     matrix.methods.push_back(std::move(method));

@@ -18,14 +18,15 @@ namespace {
 constexpr auto kWait = std::chrono::milliseconds(100);
 
 /// Cells and entries of what the planner handed out so far, then the cells that encode its images.
-struct Matrix {
+struct PlannedMatrix {
   std::vector<Cell> cells;
   std::vector<Entry> entries;
 };
 
-Matrix make_matrix(const Clip& clip, const std::vector<Cell>& planned,
-                   const FeatureOptions& features) {
-  Matrix matrix{planned, {}};
+PlannedMatrix make_matrix(const Clip& clip, const std::vector<Cell>& planned,
+                          const RunOptions& options) {
+  const FeatureOptions& features = options.features;
+  PlannedMatrix matrix{planned, {}};
   for (Cell& cell : images_cells(planned, features)) matrix.cells.push_back(std::move(cell));
   for (const Cell& cell : matrix.cells) matrix.entries.push_back(entry_of(clip, cell, features));
   for (size_t i = 0; i < planned.size(); ++i) {
@@ -59,7 +60,7 @@ class CellObserver final : public Observer {
 };
 
 /// The cell of a claim; the plan may have grown since.
-const Cell& cell_of(const Matrix& matrix, const Claim& claim) {
+const Cell& cell_of(const PlannedMatrix& matrix, const Claim& claim) {
   const auto at = static_cast<size_t>(claim.cell);
   if (at < matrix.entries.size() && matrix.entries[at].training == claim.training) {
     return matrix.cells[at];
@@ -92,7 +93,7 @@ void do_cell(Workshop& workshop, const Cell& cell, const Claim& claim, Store& st
   }
 }
 
-void work(Workshop& workshop, const Matrix& matrix, const std::string& experiment, Store& store,
+void work(Workshop& workshop, const PlannedMatrix& matrix, const std::string& experiment, Store& store,
           const RunOptions& options, Observer& observer) {
   const Worker self = Worker::self(options.invocation);
   for (;;) {
@@ -139,8 +140,11 @@ Results run(const Clip& clip, Planner& planner, Store& store, const RunOptions& 
   for (;; first = false) {
     std::vector<Cell> more = planner.next(shown(results));
     if (more.empty() && !first) return results;
-    for (Cell& cell : more) planned.push_back(std::move(cell));
-    const Matrix matrix = make_matrix(clip, planned, options.features);
+    for (Cell& cell : more) {
+      use_run_options(options, cell);
+      planned.push_back(std::move(cell));
+    }
+    const PlannedMatrix matrix = make_matrix(clip, planned, options);
     if (heading.name.empty()) heading.name = name_of_plan(heading, matrix.entries);
     const bool child = !options.invocation.empty();
     if (!child || !first) store.plan(heading, matrix.entries, options.retry && first);
