@@ -89,7 +89,9 @@ Outcome Workshop::execute(const Cell& cell, const Claim& claim, Heartbeat& heart
   Outcome outcome;
   if (cell.kind == CellKind::kImages) outcome = encode_images(cell, log);
   if (cell.kind == CellKind::kTemplates) outcome = score_zero_shot(cell, claim, log);
-  if (cell.kind == CellKind::kPrompt) outcome = learn_and_score(cell, claim, {heartbeat, observer}, log);
+  if (cell.kind == CellKind::kPrompt) {
+    outcome = learn_and_score(cell, claim, {heartbeat, observer}, log);
+  }
   outcome.encoded += encoded_;
   outcome.took = now_seconds() - started;
   outcome.peak_memory_bytes = peak_memory_bytes();
@@ -167,6 +169,7 @@ Outcome Workshop::learn_and_score(const Cell& cell, const Claim& claim, const Un
     TrainedCell trained = train_cell(place, cell, claim);
     if (!is_trained(cell, claim.training)) {
       // The checkpoint was of a process that nobody had asked to watch: from the start.
+      store_.put(checkpoint_id(claim.training, cell.training.fit), "");
       trained = train_cell(place, cell, claim);
     }
     for (const Finding& finding : trained.findings) {
