@@ -1,14 +1,13 @@
 #include "cli/base_to_new_table.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "qprompt/eval.h"
 
 namespace qprompt::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = JsonValue;
 
 /// One method over the seeds that are done.
 struct MethodRow {
@@ -104,7 +103,7 @@ Table base_to_new_table(const BaseToNew& run) {
   return table;
 }
 
-std::string base_to_new_json(const BaseToNew& run) {
+Json base_to_new_json(const BaseToNew& run) {
   Json out{{"protocol", "base-to-new"}, {"data", run.data}};
   const std::vector<MethodRow> rows = rows_of(run);
   if (!rows.empty()) {
@@ -117,7 +116,7 @@ std::string base_to_new_json(const BaseToNew& run) {
     out["failed_images"] = base.failed + fresh.failed;
   }
   for (const MethodRow& row : rows) out["methods"].push_back(row_json(row));
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return out;
 }
 
 }  // namespace qprompt::cli

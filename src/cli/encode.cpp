@@ -1,5 +1,4 @@
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "base/aten.h"
 #include "cli/app.h"
@@ -10,8 +9,6 @@
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int64_t kImagesAtOnce = 16;
 constexpr size_t kTextsAtOnce = 256;
@@ -29,7 +26,7 @@ void write_features(const EncodeCommand& options, const Session& session,
   const auto rows = tensors.at("features").size(0), width = tensors.at("features").size(1);
   write_safetensors(options.out, tensors, {{"fingerprint", to_hex(clip.fingerprint())}});
   print_result(session, {"", {"file", "rows", "width"}, {{options.out, cat(rows), cat(width)}}},
-               Json{{"file", options.out}, {"rows", rows}, {"width", width}}.dump());
+               Json{{"file", options.out}, {"rows", rows}, {"width", width}});
 }
 
 void encode_images(const EncodeCommand& options, const Session& session) {
@@ -107,42 +104,41 @@ void run_tokenize(const TokenizeCommand& options, const Session& session) {
   for (const std::string& text : options.texts) {
     const Json line{{"text", text},
                     {"ids", clip.tokenizer().encode_framed(text, clip.config().context_length)}};
-    std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    print_json_line(line);
   }
 }
 
 }  // namespace
 
-void add_encode(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("encode", "features of images or texts as safetensors");
-  command->require_subcommand(1);
+void add_encode(Command& program, Session& session) {
+  Command& command = program.add_command("encode", "features of images or texts as safetensors");
   auto image = std::make_shared<EncodeCommand>();
-  CLI::App* images = command->add_subcommand("image", "image features, one row an argument");
-  add_model_options(*images, image->model);
-  images->add_option("--out", image->out, "the .safetensors file to write")->required();
-  images->add_flag("--pixels", image->pixels, "add the normalised pixels as 'pixels'");
-  images->add_flag("--exif-orientation", image->exif_orientation,
-                   "turn images as their EXIF data says");
-  images->add_option("images", image->inputs, "image files")->required();
-  images->final_callback([image, &session] { encode_images(*image, session); });
+  Command& images = command.add_command("image", "image features, one row an argument");
+  add_model_options(images, image->model);
+  images.add_text("out", "the .safetensors file to write", image->out).require();
+  images.add_flag("pixels", "add the normalised pixels as 'pixels'", image->pixels);
+  images.add_flag("exif-orientation", "turn images as their EXIF data says",
+                  image->exif_orientation);
+  images.add_argument("images", "image files", image->inputs).require();
+  images.on_run([image, &session] { encode_images(*image, session); });
   auto text = std::make_shared<EncodeCommand>();
-  CLI::App* texts = command->add_subcommand("text", "text features, one row an argument or label");
-  add_model_options(*texts, text->model);
-  texts->add_option("--out", text->out, "the .safetensors file to write")->required();
-  texts->add_option("--prompt", text->prompt, "a .qprompt file: its class matrix for --labels");
-  texts->add_option("--labels", text->labels,
-                    "classes: a file with one a line, or names with commas between");
-  texts->add_option("texts", text->inputs, "texts");
-  texts->final_callback([text, &session] { encode_texts(*text, session); });
+  Command& texts = command.add_command("text", "text features, one row an argument or label");
+  add_model_options(texts, text->model);
+  texts.add_text("out", "the .safetensors file to write", text->out).require();
+  texts.add_text("prompt", "a .qprompt file: its class matrix for --labels", text->prompt);
+  texts.add_text("labels", "classes: a file with one a line, or names with commas between",
+                 text->labels);
+  texts.add_argument("texts", "texts", text->inputs);
+  texts.on_run([text, &session] { encode_texts(*text, session); });
 }
 
-void add_tokenize(CLI::App& app, Session& session) {
+void add_tokenize(Command& program, Session& session) {
   auto options = std::make_shared<TokenizeCommand>();
-  CLI::App* command =
-      app.add_subcommand("tokenize", "token ids from start to end token, as JSON lines");
-  add_model_options(*command, options->model);
-  command->add_option("texts", options->texts, "texts")->required();
-  command->final_callback([options, &session] { run_tokenize(*options, session); });
+  Command& command =
+      program.add_command("tokenize", "token ids from start to end token, as JSON lines");
+  add_model_options(command, options->model);
+  command.add_argument("texts", "texts", options->texts).require();
+  command.on_run([options, &session] { run_tokenize(*options, session); });
 }
 
 }  // namespace qprompt::cli
