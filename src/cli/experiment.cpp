@@ -92,7 +92,7 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
   Log log = make_log(session);
   const auto store = open_store(options, out.database, log);
   LogObserver observer(log);
-  RunOptions run_options;
+  qprompt::RunOptions run_options;
   run_options.features = features;
   run_options.device = session.device;
   run_options.dtype = session.dtype;
