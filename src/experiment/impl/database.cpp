@@ -205,8 +205,8 @@ std::string Statement::text(int column) const {
   return bytes == nullptr ? std::string() : std::string(bytes, size);
 }
 
-Transaction::Transaction(Database& database) : database_(database) {
-  database_.run("BEGIN IMMEDIATE");
+Transaction::Transaction(Database& database, Kind kind) : database_(database) {
+  database_.run(kind == Kind::kWrites ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
 Transaction::~Transaction() {

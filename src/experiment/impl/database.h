@@ -66,10 +66,12 @@ class Statement {
   int bound_ = 0;
 };
 
-/// All or nothing; takes the write lock at once, so that two writers never wait for each other.
+/// All or nothing. A writer takes the write lock at once, so that two never wait for each other;
+/// what a reader reads is of one moment.
 class Transaction {
  public:
-  explicit Transaction(Database& database);
+  enum class Kind { kWrites, kReads };
+  explicit Transaction(Database& database, Kind kind = Kind::kWrites);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;

@@ -39,6 +39,7 @@ Heading SqliteStore::read_heading(const std::string& experiment) const {
 
 Results SqliteStore::results(const std::string& experiment, Detail detail) const {
   const std::lock_guard lock(mutex_);
+  const Transaction moment(database_, Transaction::Kind::kReads);
   Results out{read_heading(experiment), {}};
   Statement rows = database_.prepare(
       "SELECT kind, label, dataset, shots, seed, bits, state, error, c.training, prompt_digest, "
