@@ -28,6 +28,9 @@ struct FitOptions {
 };
 /// Names: views, pixel-memory, and those of train, context and (when quantizing) quantizer.
 Fields fit_fields(FitOptions& options);
+/// The options that decide the bytes of a prompt, "name=value" a line: what an identity is made of.
+/// Folders, device, threads and how often a checkpoint is written are not in it.
+std::string deciding_options(const FitOptions& options);
 
 struct FitResult {
   TrainedPrompt prompt;  ///< read back from the bytes that were written

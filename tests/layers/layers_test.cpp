@@ -37,20 +37,22 @@ const Rooms& allowed_rooms() {
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "quant",
         "artifact"}},
       {"report", {"base", "eval"}},
-      {"run",
+      {"experiment",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact", "train", "eval", "report"}},
+      {"run", {"base", "eval", "report", "experiment", "clip", "dataset", "features", "artifact",
+               "train"}},
       {"study",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report", "run"}},
+        "artifact", "train", "eval", "report", "experiment"}},
   };
   return kRooms;
 }
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base", "engine", "checkpoint", "clip", "exchange",
-                                            "train"};
+  static const std::set<std::string> kRooms{"base",  "engine",   "checkpoint", "clip",
+                                            "train", "exchange", "experiment"};
   return kRooms;
 }
 
