@@ -74,14 +74,6 @@ Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<
 Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::vector<Item>& items,
                    const std::vector<std::string>& class_names);
 
-/// 2bn / (b + n), 0 when both are 0.
-double harmonic_mean(double base, double fresh);
-/// Mean and population standard deviation.
-struct Spread {
-  double mean = 0, deviation = 0;
-};
-Spread spread(const std::vector<double>& values);
-
 /// One answer of the classifier.
 struct Answer {
   int64_t label = 0;

@@ -6,11 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/statistics.h"
 #include "qprompt/base.h"
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/eval.h"
-#include "qprompt/report.h"
+#include "report/table.h"
 #include "qprompt/train.h"
 
 namespace qprompt {
@@ -116,8 +117,8 @@ std::string study_json(const StudyResult& result);
 /// File name and table, one number or one row of numbers a line: scores, curves, weights,
 /// histograms; those that the parts fill.
 std::vector<std::pair<std::string, Table>> study_csv(const StudyResult& result);
-/// One page with tables and figures, without script or outside parts. Where `gnuplot` cannot be
-/// started it has the tables only, says why, and warns.
-std::string study_html(const StudyResult& result, const std::string& gnuplot, Log& log);
+/// One page with tables and figures, without script or outside parts. `facts` stand at its head.
+std::string study_html(const StudyResult& result,
+                       const std::vector<std::pair<std::string, std::string>>& facts);
 
 }  // namespace qprompt

@@ -114,6 +114,14 @@ std::vector<std::string> read_labels(const std::string& text) {
   return labels;
 }
 
+std::vector<std::pair<std::string, std::string>> page_facts(const Session& session,
+                                                            const std::string& model) {
+  return {{"date", date_and_time()},
+          {"model", model},
+          {"command", session.command},
+          {"version", cat("qprompt ", kVersion)}};
+}
+
 void print_result(const Session& session, const Table& table, const std::string& json) {
   std::cout << (session.json ? json + "\n" : to_text(table)) << std::flush;
   if (!std::cout) fail(ErrorKind::kPath, "cannot write to standard output");

@@ -50,6 +50,9 @@ int run(int argc, char** argv) {
   CLI::App app{"Prompt learning for CLIP with quantized prompts", "qprompt"};
   Session session;
   bool version = false;
+  for (int i = 0; i < argc; ++i) {
+    session.command += (i == 0 ? "qprompt" : cat(" ", argv[i]));
+  }
   add_common_options(app, session);
   app.add_flag("--version", version, "versions of the program and of what computes");
   app.fallthrough();

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/statistics.h"
 #include "qprompt/eval.h"
 #include "qprompt/run.h"
 
@@ -29,20 +30,17 @@ Json spread_json(const VariantResult& variant, double SeedResult::*field) {
 
 /// Means over seeds; H is the harmonic mean of the means, its ± that of the seeds' own H.
 struct Summary {
-  Spread base, fresh, seconds;
-  double h = 0, h_deviation = 0;
+  Spread base, fresh, h, seconds;
 };
 
 Summary summarise(const VariantResult& variant) {
-  std::vector<double> base, fresh, h, seconds;
+  std::vector<double> base, fresh, seconds;
   for (const SeedResult& seed : variant.seeds) {
     base.push_back(seed.base);
     fresh.push_back(seed.fresh);
-    h.push_back(harmonic_mean(seed.base, seed.fresh));
     seconds.push_back(seed.seconds);
   }
-  const Spread b = spread(base), n = spread(fresh);
-  return {b, n, spread(seconds), harmonic_mean(b.mean, n.mean), spread(h).deviation};
+  return {spread(base), spread(fresh), harmonic_spread(base, fresh), spread(seconds)};
 }
 
 }  // namespace
@@ -102,7 +100,7 @@ Table protocol_table(const ProtocolResult& result) {
     table.rows.push_back({variant.name, cat(variant.seeds[0].payload_bytes, " B"),
                           percent(s.base.mean, several ? s.base.deviation : -1),
                           percent(s.fresh.mean, several ? s.fresh.deviation : -1),
-                          percent(s.h, several ? s.h_deviation : -1),
+                          percent(s.h.mean, several ? s.h.deviation : -1),
                           variant.seeds[0].path.empty() ? "-" : duration(s.seconds.mean)});
   }
   return table;
@@ -120,7 +118,7 @@ std::string protocol_json(const ProtocolResult& result) {
              {"file_bytes", variant.seeds[0].file_bytes},
              {"base", spread_json(variant, &SeedResult::base)},
              {"new", spread_json(variant, &SeedResult::fresh)},
-             {"h", {{"mean", s.h}, {"std", s.h_deviation}}},
+             {"h", {{"mean", s.h.mean}, {"std", s.h.deviation}}},
              {"seconds", spread_json(variant, &SeedResult::seconds)}};
     for (const SeedResult& seed : variant.seeds) {
       row["seeds"].push_back({{"seed", seed.seed},

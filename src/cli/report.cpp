@@ -1,4 +1,4 @@
-#include "qprompt/report.h"
+#include "report/paper.h"
 
 #include <iostream>
 
@@ -42,7 +42,7 @@ void run_report(const ReportCommand& options, const Session& session) {
   const std::vector<Experiment> experiments =
       read_results(options.database, options.experiment, options.published);
   if (!options.html.empty()) {
-    write_file_atomic(options.html, results_html(experiments));
+    write_file_atomic(options.html, results_html(experiments, page_facts(session, "")));
     log.note("wrote '" + options.html + "'");
   }
   std::cout << results_text(experiments, session.json ? Format::kJson : options.format)

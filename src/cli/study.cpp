@@ -16,7 +16,6 @@ struct StudyCommand {
   ImagesOptions images;
   StudyOptions study;
   std::string shots = "16";
-  std::string gnuplot = "gnuplot";
 };
 
 /// A list with commas between as one option, without doubles.
@@ -121,13 +120,14 @@ void choose_data(StudyCommand& options, const Session& session) {
   if (session.threads == 0) configure_runtime(1);
 }
 
-void write_study(const StudyCommand& options, const StudyResult& result, Log& log) {
+void write_study(const StudyCommand& options, const StudyResult& result, const Session& session,
+                 Log& log) {
   const auto path = [&](const std::string& name) {
     return (fs::path(options.study.out) / name).string();
   };
   for (const auto& [name, table] : study_csv(result)) write_file_atomic(path(name), to_csv(table));
   write_file_atomic(path("study.json"), study_json(result) + "\n");
-  write_file_atomic(path("study.html"), study_html(result, options.gnuplot, log));
+  write_file_atomic(path("study.html"), study_html(result, page_facts(session, "CLIP " + result.fingerprint)));
   log.note(cat(result.trained, " trained, ", result.kept, " kept from before; wrote '",
                path("study.html"), "'"));
 }
@@ -144,7 +144,7 @@ void run_command(StudyCommand& options, const Session& session) {
   const Split split = open_split(options.images, session, log);
   const Clip clip = open_clip(options.model, session, log);
   const StudyResult result = run_study(clip, split, study, log);
-  write_study(options, result, log);
+  write_study(options, result, session, log);
   if (session.json) {
     std::cout << study_json(result) << '\n';
   } else {
@@ -177,8 +177,6 @@ void add_study(CLI::App& app, Session& session) {
   command
       ->add_option("--out", options->study.out,
                    "folder of the page, the tables and the finished trainings")
-      ->capture_default_str();
-  command->add_option("--gnuplot", options->gnuplot, "the program that draws the figures")
       ->capture_default_str();
   command->final_callback([options, &session] { run_command(*options, session); });
 }

@@ -1,7 +1,5 @@
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 #include "qprompt/eval.h"
 
 namespace qprompt {
@@ -47,21 +45,6 @@ Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::v
     }
   }
   return score;
-}
-
-double harmonic_mean(double base, double fresh) {
-  return base + fresh > 0 ? 2 * base * fresh / (base + fresh) : 0;
-}
-
-Spread spread(const std::vector<double>& values) {
-  Spread out;
-  if (values.empty()) return out;
-  for (double v : values) out.mean += v / static_cast<double>(values.size());
-  for (double v : values) {
-    out.deviation += (v - out.mean) * (v - out.mean) / static_cast<double>(values.size());
-  }
-  out.deviation = std::sqrt(out.deviation);
-  return out;
 }
 
 }  // namespace qprompt

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "study/chart.h"
+#include "report/chart.h"
 #include "study/summary.h"
 
 namespace qprompt::study {
@@ -23,14 +23,13 @@ constexpr Measured<CurveScore> kCurves[] = {{"base", "base classes", &CurveScore
                                             {"new", "new classes", &CurveScore::fresh},
                                             {"h", "H", &CurveScore::h}};
 
-std::vector<Plot> noise_figures(const StudyResult& result) {
-  std::vector<Plot> plots;
+std::string noise_figures(const StudyResult& result) {
+  std::string figures;
   for (const auto& measured : kCurves) {
     Chart chart{cat("fig-noise-", measured.name),
                 cat("CoOp with noise N(0, s²) while training: ", measured.title,
                     "; the bands are ± one deviation over the seeds."),
                 "epoch", kAccuracy};
-    chart.narrow = true;
     for (const StudyRow* row : rows_of(result, StudyPart::kNoise)) {
       Series series{"s = " + number(row->setting.noise)};
       for (const CurveScore& point : curve_of(*row)) {
@@ -39,12 +38,12 @@ std::vector<Plot> noise_figures(const StudyResult& result) {
       }
       chart.series.push_back(std::move(series));
     }
-    plots.push_back(line_plot(chart));
+    figures += draw(chart);
   }
-  return plots;
+  return figures;
 }
 
-Plot histogram_figure(Chart chart, const std::vector<StudyHistogram>& histograms) {
+std::string histogram_figure(Chart chart, const std::vector<StudyHistogram>& histograms) {
   chart.ordered = chart.from_zero = true;
   for (const StudyHistogram& h : histograms) {
     Series series{cat("epoch ", h.epoch)};
@@ -54,7 +53,8 @@ Plot histogram_figure(Chart chart, const std::vector<StudyHistogram>& histograms
     }
     chart.series.push_back(std::move(series));
   }
-  return step_plot(chart);
+  chart.shape = Marks::kSteps;
+  return draw(chart);
 }
 
 /// What a stage says, over the watched epochs.
@@ -76,8 +76,8 @@ Series between_epochs(const StudyResult& result, const std::string& name,
   return series;
 }
 
-std::vector<Plot> weights_figures(const StudyResult& result) {
-  if (result.weights.epochs.empty()) return {};
+std::string weights_figures(const StudyResult& result) {
+  if (result.weights.epochs.empty()) return "";
   const Chart raw{"fig-weights-raw", "Values of the context, all seeds together.", "value",
                   "density"};
   const Chart shape{"fig-weights-shape",
@@ -103,12 +103,9 @@ std::vector<Plot> weights_figures(const StudyResult& result) {
                  "epoch", "‖W_e − W_{e−1}‖ / ‖W_{e−1}‖"};
   distance.series = {between_epochs(result, "", &StudyStage::distance)};
   for (Chart* chart : {&variance, &outliers, &kl, &distance}) chart->from_zero = true;
-  return {histogram_figure(raw, result.weights.raw),
-          histogram_figure(shape, result.weights.shape),
-          line_plot(variance),
-          line_plot(outliers),
-          line_plot(kl),
-          line_plot(distance)};
+  return histogram_figure(raw, result.weights.raw) +
+         histogram_figure(shape, result.weights.shape) + draw(variance) + draw(outliers) +
+         draw(kl) + draw(distance);
 }
 
 /// The numbers of bits that rows have, in order of first appearance.
@@ -124,19 +121,18 @@ std::vector<int64_t> bits_of(const std::vector<const StudyRow*>& rows) {
 
 std::string bits_name(int64_t bits) { return cat(bits, bits == 1 ? " bit" : " bits"); }
 
-std::vector<Plot> ablation_figures(const StudyResult& result) {
+std::string ablation_figures(const StudyResult& result) {
   const auto rows = rows_of(result, StudyPart::kAblation);
   const std::vector<int64_t> bits = bits_of(rows);
-  std::vector<Plot> plots;
+  std::string figures;
   for (const auto& measured : kScores) {
     Chart chart{
         cat("fig-ablation-", measured.name),
         cat("Ablation: ", measured.title,
             ". The first three are the paper's ladder, CAC being the adaptive schedule; the "
             "others complete normalisation × schedule (raw: not normalised)."),
-        "", kAccuracy};
-    chart.places = {"k-means\\nonly", "+ norm.",       "+ CAC",
-                    "CAC,\\nraw",     "once,\\nnorm.", "once,\\nraw"};
+        "", kAccuracy, Marks::kPoints};
+    chart.places = {"k-means only", "+ norm.", "+ CAC", "CAC, raw", "once, norm.", "once, raw"};
     for (size_t b = 0; b < bits.size(); ++b) {
       Series series{bits_name(bits[b])};
       double place = 0.14 * (double(b) - double(bits.size() - 1) / 2);
@@ -148,9 +144,9 @@ std::vector<Plot> ablation_figures(const StudyResult& result) {
       }
       chart.series.push_back(std::move(series));
     }
-    plots.push_back(point_plot(chart, false));
+    figures += draw(chart);
   }
-  return plots;
+  return figures;
 }
 
 /// Rows of one kind over the numbers of bits.
@@ -173,21 +169,20 @@ Series over_bits(const std::vector<const StudyRow*>& rows, const std::vector<int
 
 Chart bits_chart(const std::string& id, const std::string& caption,
                  const std::vector<int64_t>& bits) {
-  Chart chart{id, caption, "bits of a value", kAccuracy};
+  Chart chart{id, caption, "bits of a value", kAccuracy, Marks::kJoinedPoints};
   for (const int64_t b : bits) chart.places.push_back(cat(b));
   return chart;
 }
 
-std::vector<Plot> aware_figures(const StudyResult& result) {
+std::string aware_figures(const StudyResult& result) {
   const auto rows = rows_of(result, StudyPart::kAware);
   const std::vector<int64_t> bits = bits_of(rows);
-  std::vector<Plot> plots;
+  std::string figures;
   for (const auto& measured : kScores) {
     Chart chart = bits_chart(cat("fig-aware-", measured.name),
                              cat("Quantized while training against once after it: ", measured.title,
                                  "; dashed: the float prompt."),
                              bits);
-    chart.narrow = true;
     const std::pair<Quantization, const char*> kinds[] = {{Quantization::kAware, "while training"},
                                                           {Quantization::kPostTraining, "after"},
                                                           {Quantization::kNone, "CoOp, float"}};
@@ -198,12 +193,12 @@ std::vector<Plot> aware_figures(const StudyResult& result) {
       if (kind == Quantization::kNone) continue;
       for (Mark& mark : chart.series.back().marks) mark.x += shift;
     }
-    plots.push_back(point_plot(chart, true));
+    figures += draw(chart);
   }
-  return plots;
+  return figures;
 }
 
-std::vector<Plot> bits_figures(const StudyResult& result) {
+std::string bits_figures(const StudyResult& result) {
   const auto rows = rows_of(result, StudyPart::kBits);
   const std::vector<int64_t> bits = bits_of(rows);
   Chart chart = bits_chart("fig-bits", "QCoOp by bits of a value; dashed: the float prompt.", bits);
@@ -216,17 +211,17 @@ std::vector<Plot> bits_figures(const StudyResult& result) {
     chart.series.push_back(std::move(plain));
     chart.series.push_back(std::move(aware));
   }
-  return {point_plot(chart, true)};
+  return draw(chart);
 }
 
-std::vector<Plot> schedule_figures(const StudyResult& result) {
+std::string schedule_figures(const StudyResult& result) {
   const auto rows = rows_of(result, StudyPart::kSchedule);
-  std::vector<Plot> plots;
+  std::string figures;
   for (const int64_t bits : bits_of(rows)) {
     Heat heat{cat("fig-schedule-", bits),
               cat("H in percent by t and T_KL, ", bits_name(bits),
                   "; in brackets how often centres were fitted (means over the seeds)."),
-              "T_{KL}",
+              "T_KL",
               "t, steps",
               {},
               {},
@@ -244,14 +239,14 @@ std::vector<Plot> schedule_figures(const StudyResult& result) {
       heat.values.push_back(score.h.mean);
       heat.notes.push_back(score.fits.mean);
     }
-    plots.push_back(heat_plot(heat));
+    figures += draw(heat);
   }
-  return plots;
+  return figures;
 }
 
 }  // namespace
 
-std::vector<Plot> figures_of(const StudyResult& result, StudyPart part) {
+std::string figures_of(const StudyResult& result, StudyPart part) {
   switch (part) {
     case StudyPart::kNoise:
       return noise_figures(result);
@@ -266,7 +261,7 @@ std::vector<Plot> figures_of(const StudyResult& result, StudyPart part) {
     case StudyPart::kSchedule:
       return schedule_figures(result);
   }
-  return {};
+  return "";
 }
 
 }  // namespace qprompt::study

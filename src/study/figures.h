@@ -1,14 +1,13 @@
 // The figures of a part. Private to the room.
 #pragma once
 
-#include <vector>
+#include <string>
 
-#include "qprompt/report.h"
 #include "qprompt/study.h"
 
 namespace qprompt::study {
 
-/// In the order of the page; texts in the scripts are ours alone, never a name from outside.
-std::vector<Plot> figures_of(const StudyResult& result, StudyPart part);
+/// As HTML, in the order of the page.
+std::string figures_of(const StudyResult& result, StudyPart part);
 
 }  // namespace qprompt::study

@@ -1,5 +1,4 @@
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "qprompt/study.h"
 #include "study/summary.h"
 
@@ -7,14 +6,13 @@ namespace qprompt {
 namespace {
 
 using namespace study;
-using Json = nlohmann::ordered_json;
 
-Json spread_json(const Spread& s) { return {{"mean", s.mean}, {"std", s.deviation}}; }
+JsonValue spread_json(const Spread& s) { return {{"mean", s.mean}, {"std", s.deviation}}; }
 
-Json setting_json(const StudySetting& set) {
+JsonValue setting_json(const StudySetting& set) {
   const char* quantization[] = {"none", "aware", "post-training"};
   const char* schedule[] = {"every-step", "once", "adaptive"};
-  Json out{{"quantization", quantization[static_cast<size_t>(set.quantization)]},
+  JsonValue out{{"quantization", quantization[static_cast<size_t>(set.quantization)]},
            {"noise", set.noise}};
   if (set.quantization == Quantization::kNone) return out;
   out["bits"] = set.quantizer.bits;
@@ -27,8 +25,8 @@ Json setting_json(const StudySetting& set) {
   return out;
 }
 
-Json seed_json(const StudySeed& seed) {
-  Json out{{"seed", seed.seed},
+JsonValue seed_json(const StudySeed& seed) {
+  JsonValue out{{"seed", seed.seed},
            {"base", seed.base},
            {"new", seed.fresh},
            {"h", harmonic_mean(seed.base, seed.fresh)},
@@ -41,9 +39,9 @@ Json seed_json(const StudySeed& seed) {
   return out;
 }
 
-Json row_json(const StudyRow& row) {
+JsonValue row_json(const StudyRow& row) {
   const StudyScore score = study_score(row);
-  Json out{{"row", row.label},
+  JsonValue out{{"row", row.label},
            {"setting", setting_json(row.setting)},
            {"payload_bytes", row.payload_bytes},
            {"base", spread_json(score.base)},
@@ -58,10 +56,10 @@ Json row_json(const StudyRow& row) {
   return out;
 }
 
-Json stages_json(const std::vector<StudyStage>& stages) {
-  Json out = Json::array();
+JsonValue stages_json(const std::vector<StudyStage>& stages) {
+  JsonValue out = JsonValue::array();
   for (const StudyStage& s : stages) {
-    Json stage{{"epoch", s.epoch},
+    JsonValue stage{{"epoch", s.epoch},
                {"mean", spread_json(s.mean)},
                {"variance", spread_json(s.variance)},
                {"beyond3", spread_json(s.beyond3)},
@@ -76,8 +74,8 @@ Json stages_json(const std::vector<StudyStage>& stages) {
   return out;
 }
 
-Json histograms_json(const std::vector<StudyHistogram>& histograms) {
-  Json out = Json::array();
+JsonValue histograms_json(const std::vector<StudyHistogram>& histograms) {
+  JsonValue out = JsonValue::array();
   for (const StudyHistogram& h : histograms) {
     out.push_back({{"epoch", h.epoch}, {"low", h.low}, {"high", h.high}, {"density", h.density}});
   }
@@ -87,7 +85,7 @@ Json histograms_json(const std::vector<StudyHistogram>& histograms) {
 }  // namespace
 
 std::string study_json(const StudyResult& result) {
-  Json out{{"data", result.title},
+  JsonValue out{{"data", result.title},
            {"fingerprint", result.fingerprint},
            {"base_classes", result.base_classes},
            {"new_classes", result.new_classes},
@@ -102,8 +100,8 @@ std::string study_json(const StudyResult& result) {
              {"new", result.zero_shot_new},
              {"h", harmonic_mean(result.zero_shot_base, result.zero_shot_new)}}}};
   for (const StudyPart part : result.parts) {
-    Json& rows = out["parts"][study_part_names()[static_cast<size_t>(part)]];
-    rows = Json::array();
+    JsonValue& rows = out["parts"][study_part_names()[static_cast<size_t>(part)]];
+    rows = JsonValue::array();
     for (const StudyRow* row : rows_of(result, part)) rows.push_back(row_json(*row));
   }
   if (!result.weights.epochs.empty()) {
@@ -112,7 +110,7 @@ std::string study_json(const StudyResult& result) {
                       {"histograms", histograms_json(result.weights.raw)},
                       {"normalised_histograms", histograms_json(result.weights.shape)}};
   }
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return out.text();
 }
 
 }  // namespace qprompt

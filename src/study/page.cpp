@@ -1,6 +1,7 @@
 // One page: what was asked, each part with its words, table and figures.
 #include "qprompt/study.h"
 #include "qprompt/version.h"
+#include "report/page.h"
 #include "study/figures.h"
 #include "study/summary.h"
 
@@ -55,8 +56,6 @@ Words words_of(StudyPart part) {
   return {"", ""};
 }
 
-std::string paragraph(const std::string& text) { return "<p>" + html_escape(text) + "</p>\n"; }
-
 std::string joined(const std::vector<uint64_t>& numbers) {
   std::string text;
   for (const uint64_t n : numbers) text += cat(text.empty() ? "" : ", ", n);
@@ -66,14 +65,13 @@ std::string joined(const std::vector<uint64_t>& numbers) {
 std::string opening(const StudyResult& result) {
   const std::string shots =
       result.shots == 0 ? "all images" : cat(result.shots, result.shots == 1 ? " shot" : " shots");
-  std::string out = "<h1>A study of quantized prompts</h1>\n";
-  out += paragraph(cat("Data: ", result.title, ", trained on ", result.base_classes,
+  std::string out = html_paragraph(cat("Data: ", result.title, ", trained on ", result.base_classes,
                        " base classes, tested on ", result.base_images, " images of these and ",
                        result.new_images, " of ", result.new_classes, " new classes. ", shots, ", ",
                        result.epochs, " epochs, batches of ", result.batch, ", seeds ",
                        joined(result.seeds), ". CLIP ", result.fingerprint, ", qprompt ", kVersion,
                        "."));
-  out += paragraph(
+  out += html_paragraph(
       "Accuracy in percent, mean ± population standard deviation over the seeds. H is the harmonic "
       "mean of the mean base and new accuracies, its ± comes from the seeds' own H. Every accuracy "
       "is that of the bytes of a .qprompt file.");
@@ -86,39 +84,21 @@ std::string opening(const StudyResult& result) {
   return out + "<p>" + links + "</p>\n";
 }
 
-/// The figures of a part; `problem` is set, once and for all, when they cannot be drawn.
-std::string drawn(const StudyResult& result, StudyPart part, const std::string& gnuplot,
-                  std::string& problem) {
-  if (!problem.empty()) return "";
-  std::string out;
-  try {
-    for (const Plot& plot : figures_of(result, part)) out += draw_plot(gnuplot, plot);
-  } catch (const Error& e) {
-    problem = e.what();
-    return "";
-  }
-  return "<div class=\"figures\">\n" + out + "</div>\n";
-}
-
 }  // namespace
 
-std::string study_html(const StudyResult& result, const std::string& gnuplot, Log& log) {
+std::string study_html(const StudyResult& result,
+                       const std::vector<std::pair<std::string, std::string>>& facts) {
   const std::vector<Table> tables = study_tables(result);
-  std::string sections, problem;
+  std::string sections;
   for (size_t i = 0; i < result.parts.size(); ++i) {
     const StudyPart part = result.parts[i];
-    Table table = tables[i];
     sections += cat("<section id=\"", study_part_names()[static_cast<size_t>(part)], "\">\n<h2>",
-                    words_of(part).title, "</h2>\n", paragraph(words_of(part).text));
-    sections += drawn(result, part, gnuplot, problem) + html_table(table) + "</section>\n";
+                    words_of(part).title, "</h2>\n", html_paragraph(words_of(part).text),
+                    "<div class=\"figures\">\n", figures_of(result, part), "</div>\n",
+                    html_table(tables[i]), "</section>\n");
   }
-  std::string note;
-  if (!problem.empty()) {
-    log.warn("the page has no figures: " + problem);
-    note = "<p class=\"failed\">" + html_escape("There are no figures: " + problem) + "</p>\n";
-  }
-  return html_page("A study of quantized prompts: " + result.title,
-                   opening(result) + note + sections);
+  return html_page({"A study of quantized prompts: " + result.title, facts},
+                   opening(result) + sections);
 }
 
 }  // namespace qprompt

@@ -136,16 +136,13 @@ const std::vector<std::string>& study_part_names() {
 }
 
 StudyScore study_score(const StudyRow& row) {
-  std::vector<double> base, fresh, h, fits;
+  std::vector<double> base, fresh, fits;
   for (const StudySeed& seed : row.seeds) {
     base.push_back(seed.base);
     fresh.push_back(seed.fresh);
-    h.push_back(harmonic_mean(seed.base, seed.fresh));
     fits.push_back(static_cast<double>(seed.fits));
   }
-  StudyScore score{spread(base), spread(fresh), spread(h), spread(fits)};
-  score.h.mean = harmonic_mean(score.base.mean, score.fresh.mean);
-  return score;
+  return {spread(base), spread(fresh), harmonic_spread(base, fresh), spread(fits)};
 }
 
 StudyResult run_study(const Clip& clip, const Split& split, const StudyOptions& options, Log& log) {

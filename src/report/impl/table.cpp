@@ -1,4 +1,4 @@
-#include "qprompt/report.h"
+#include "report/table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -73,6 +73,8 @@ std::string percent(double mean, double deviation) {
   const std::string text = number("%.2f", mean);
   return deviation < 0 ? text : text + " ± " + number("%.2f", deviation);
 }
+
+std::string signed_number(double value) { return number("%+.2f", value); }
 
 std::string byte_size(double bytes) {
   if (bytes < 1000) return number("%.0f B", bytes);

@@ -1,12 +1,9 @@
 // Results for programs: CSV and JSON.
-#include <nlohmann/json.hpp>
-
-#include "qprompt/report.h"
+#include "base/json.h"
+#include "report/paper.h"
 
 namespace qprompt {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -15,10 +12,10 @@ std::string csv_cell(const std::string& text) {
   return out + "\"";
 }
 
-std::string number(double value) { return Json(value).dump(); }
+std::string number(double value) { return JsonValue(value).text(); }
 
-Json measure_json(const std::string& column, const Measure& m) {
-  Json out{{"column", column}, {"mean", nullptr}, {"std", nullptr}, {"seeds", m.seeds}};
+JsonValue measure_json(const std::string& column, const Measure& m) {
+  JsonValue out{{"column", column}, {"mean", nullptr}, {"std", nullptr}, {"seeds", m.seeds}};
   if (m.mean) {
     out["mean"] = *m.mean;
     out["std"] = m.deviation;
@@ -30,10 +27,10 @@ Json measure_json(const std::string& column, const Measure& m) {
   return out;
 }
 
-Json table_json(const PaperTable& table) {
-  Json out{{"title", table.title}, {"rows", Json::array()}};
+JsonValue table_json(const PaperTable& table) {
+  JsonValue out{{"title", table.title}, {"rows", JsonValue::array()}};
   for (const PaperRow& row : table.rows) {
-    Json line{{"method", row.method}, {"bytes", row.bytes}, {"values", Json::array()}};
+    JsonValue line{{"method", row.method}, {"bytes", row.bytes}, {"values", JsonValue::array()}};
     if (row.published_bytes >= 0) line["published_bytes"] = row.published_bytes;
     for (size_t c = 0; c < row.measures.size(); ++c) {
       line["values"].push_back(measure_json(table.columns[c], row.measures[c]));
@@ -43,10 +40,10 @@ Json table_json(const PaperTable& table) {
   return out;
 }
 
-Json counts_json(const ClassCounts& counts) {
-  Json out{{"method", counts.method},   {"dataset", counts.dataset}, {"half", counts.half},
-           {"shots", counts.shots},     {"seeds", counts.seeds},     {"classes", Json::array()},
-           {"confusion", Json::array()}};
+JsonValue counts_json(const ClassCounts& counts) {
+  JsonValue out{{"method", counts.method},   {"dataset", counts.dataset}, {"half", counts.half},
+           {"shots", counts.shots},     {"seeds", counts.seeds},     {"classes", JsonValue::array()},
+           {"confusion", JsonValue::array()}};
   for (size_t c = 0; c < counts.names.size(); ++c) {
     out["classes"].push_back({{"class", counts.names[c]},
                               {"total", counts.total[c]},
@@ -98,24 +95,24 @@ Table long_table(const std::vector<Experiment>& experiments) {
 }
 
 std::string results_json(const std::vector<Experiment>& experiments) {
-  Json out = Json::array();
+  JsonValue out = JsonValue::array();
   for (const Experiment& e : experiments) {
-    Json one{{"experiment", e.name},
+    JsonValue one{{"experiment", e.name},
              {"title", e.title},
              {"protocol", protocol_names()[static_cast<size_t>(e.protocol)]},
              {"planned", e.planned},
              {"done", e.cells.size()},
              {"failures", e.failures},
              {"published_source", e.published.source},
-             {"tables", Json::array()},
-             {"per_class", Json::array()}};
+             {"tables", JsonValue::array()},
+             {"per_class", JsonValue::array()}};
     for (const PaperTable& table : paper_tables(e)) one["tables"].push_back(table_json(table));
     for (const ClassCounts& counts : class_counts(e)) {
       one["per_class"].push_back(counts_json(counts));
     }
     out.push_back(std::move(one));
   }
-  return out.dump(2, ' ', false, Json::error_handler_t::replace);
+  return out.text(2);
 }
 
 }  // namespace qprompt

@@ -1,10 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 
-#include "qprompt/eval.h"
-#include "qprompt/report.h"
+#include "base/statistics.h"
+#include "report/paper.h"
 
 namespace qprompt {
 namespace {
@@ -62,17 +61,18 @@ Seeds average(const std::vector<Seeds>& sets) {
   return out;
 }
 
-/// H of the means; its ± is that of the seeds' own H.
+/// H over the seeds that have both.
 Measure harmonic(const Seeds& base, const Seeds& fresh) {
-  Seeds h;
+  std::vector<double> b, n;
   for (const auto& [seed, value] : base) {
     const auto other = fresh.find(seed);
-    if (other != fresh.end()) h[seed] = harmonic_mean(value, other->second);
+    if (other == fresh.end()) continue;
+    b.push_back(value);
+    n.push_back(other->second);
   }
-  Measure out = measure(h);
-  const Measure b = measure(base), n = measure(fresh);
-  if (out.mean && b.mean && n.mean) out.mean = harmonic_mean(*b.mean, *n.mean);
-  return out;
+  if (b.empty()) return {};
+  const Spread h = harmonic_spread(b, n);
+  return {h.mean, {}, h.deviation, static_cast<int64_t>(b.size())};
 }
 
 const PublishedMethod* published_of(const Experiment& experiment, const std::string& method) {
@@ -182,12 +182,6 @@ PaperTable transfer_table(const Experiment& e) {
     table.rows.push_back(std::move(row));
   }
   return table;
-}
-
-std::string signed_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%+.2f", value);
-  return text;
 }
 
 }  // namespace
