@@ -1,18 +1,12 @@
 // Results for programs: CSV and JSON.
 #include "base/json.h"
+#include "base/text.h"
 #include "report/paper.h"
 
 namespace qprompt {
 namespace {
 
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
-std::string number(double value) { return JsonValue(value).text(); }
+std::string number(double value) { return JsonValue(value).dump(); }
 
 JsonValue measure_json(const std::string& column, const Measure& m) {
   JsonValue out{{"column", column}, {"mean", nullptr}, {"std", nullptr}, {"seeds", m.seeds}};
@@ -112,7 +106,7 @@ std::string results_json(const std::vector<Experiment>& experiments) {
     }
     out.push_back(std::move(one));
   }
-  return out.text(2);
+  return out.dump(2);
 }
 
 }  // namespace qprompt
