@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <iostream>
 
+#include "qprompt/version.h"
+#include "report/page.h"
+
 namespace qprompt::cli {
 
 Log make_log(const Session& session) {

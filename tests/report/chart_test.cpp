@@ -1,72 +1,93 @@
+#include "report/chart.h"
+
 #include <gtest/gtest.h>
 
-#include <regex>
-
-#include "qprompt/base.h"
-#include "qprompt/report.h"
-#include "support/run.h"
+#include "report/impl/axis.h"
 
 namespace qprompt {
 namespace {
 
-ErrorKind refusal(const std::string& gnuplot, const Plot& plot, std::string& message) {
-  try {
-    draw_plot(gnuplot, plot);
-  } catch (const Error& e) {
-    message = e.what();
-    return e.kind();
-  }
-  return ErrorKind::kUsage;
+size_t count(const std::string& text, const std::string& part) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
 }
 
-class PlotTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (testing_support::run_shell("gnuplot --version").code != 0) {
-      GTEST_SKIP() << "gnuplot is not installed";
-    }
-  }
-};
+Chart example() {
+  Chart chart{"fig-a", "a < b", "epoch", "accuracy, %"};
+  chart.series = {{"one & two", {{0, 50, 1}, {10, 60, 2}}}, {"", {{0, 55, 0}, {10, 55, 0}}, true}};
+  return chart;
+}
 
-TEST_F(PlotTest, AFigureIsOneSvgWithIdsOfItsOwn) {
-  const std::string figure =
-      draw_plot("gnuplot", {"fig-a", "a < b", "plot x with points pt 7 title 'line'", 400, 300});
-  EXPECT_EQ(figure.rfind("<figure id=\"fig-a\"", 0), 0u);
-  EXPECT_NE(figure.find("<figcaption>a &lt; b</figcaption>"), std::string::npos);
-  EXPECT_NE(figure.find("aria-label=\"a &lt; b\""), std::string::npos);
-  EXPECT_NE(figure.find("viewBox=\"0 0 400 300\""), std::string::npos);
-  EXPECT_NE(figure.find(">line<"), std::string::npos);
+TEST(ChartTest, AFigureIsOneSvgWithItsTextsEscaped) {
+  const std::string figure = draw(example());
+  EXPECT_EQ(figure.rfind("<figure id=\"fig-a\"><svg viewBox=", 0), 0u) << figure;
+  for (const char* part : {"aria-label=\"a &lt; b\"", "<figcaption>a &lt; b</figcaption>",
+                           ">one &amp; two<", ">epoch<", ">accuracy, %<"}) {
+    EXPECT_NE(figure.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(count(figure, "class=\"band\""), 1u) << "the second has no spread";
+  EXPECT_EQ(count(figure, "<polyline"), 2u);
+  EXPECT_EQ(figure, draw(example()));
   EXPECT_EQ(figure.find("http"), std::string::npos);
-  EXPECT_EQ(figure.find("<?xml"), std::string::npos);
-  const std::regex id(R"re(\b(?:id=|href=)['"]#?([^'"]*))re");
-  int ids = 0;
-  for (std::sregex_iterator it(figure.begin(), figure.end(), id), end; it != end; ++it, ++ids) {
-    EXPECT_EQ((*it)[1].str().rfind("fig-a", 0), 0u) << (*it)[1].str();
+  EXPECT_EQ(figure.find("#"), std::string::npos) << "colours are the page's";
+}
+
+TEST(ChartTest, EveryPointStandsWithItsErrorBar) {
+  Chart chart = example();
+  chart.shape = Marks::kJoinedPoints;
+  chart.places = {"1 shot", "2 shots"};
+  chart.series[0].marks = {{0, 50, 1}, {1, 60, 0}};
+  const std::string figure = draw(chart);
+  EXPECT_EQ(count(figure, "<circle"), 2u);
+  EXPECT_NE(figure.find("one &amp; two: 50.00 ± 1.00"), std::string::npos);
+  EXPECT_NE(figure.find(">2 shots<"), std::string::npos);
+}
+
+TEST(ChartTest, AHistogramGoesDownToItsGroundAtBothEnds) {
+  Chart chart{"h", "h", "value", "density", Marks::kSteps, {{"s", {{0.5, 2, 0}, {1.5, 4, 0}}}}};
+  chart.from_zero = true;
+  const std::string figure = draw(chart);
+  const size_t at = figure.find("points=\"");
+  EXPECT_EQ(count(figure.substr(at, figure.find('"', at + 8) - at), ","), 6u);
+}
+
+TEST(ChartTest, AHeatMapHasTwoNumbersInEachField) {
+  const std::string figure = draw(Heat{"m", "m", "x", "y", {"a", "b"}, {"r"}, {70, 71.5}, {3, 12}});
+  for (const char* part : {">70.00<", ">71.50<", ">(3)<", ">(12)<", ">a<", ">r<"}) {
+    EXPECT_NE(figure.find(part), std::string::npos) << part;
   }
-  EXPECT_GT(ids, 5);
+  EXPECT_EQ(count(figure, "<rect"), 2u);
 }
 
-TEST_F(PlotTest, AScriptThatGnuplotRefusesIsAnErrorWithItsMessage) {
-  std::string message;
-  EXPECT_EQ(refusal("gnuplot", {"a", "", "plot nonsense(", 400, 300}, message),
-            ErrorKind::kInternal);
-  EXPECT_NE(message.find("plot nonsense("), std::string::npos) << message;
+TEST(ChartTest, NothingToDrawIsAnEmptyChart) {
+  EXPECT_EQ(count(draw(Chart{"e", "e", "x", "y"}), "<svg"), 1u);
+  EXPECT_EQ(count(draw(Heat{"e", "e", "x", "y"}), "<rect"), 0u);
 }
 
-TEST(PlotlessTest, AMissingGnuplotIsNamedWithItsPackage) {
-  std::string message;
-  EXPECT_EQ(refusal("/no/gnuplot", {"a", "", "plot x", 400, 300}, message), ErrorKind::kPath);
-  EXPECT_NE(message.find("'/no/gnuplot'"), std::string::npos) << message;
-  EXPECT_NE(message.find("gnuplot-nox"), std::string::npos) << message;
+std::vector<std::string> texts(const report::Axis& axis) {
+  std::vector<std::string> out;
+  for (const report::Tick& tick : axis.ticks) out.push_back(tick.text);
+  return out;
 }
 
-TEST(HtmlTest, APageIsWholeAndItsTextsAreHarmless) {
-  const std::string page =
-      html_page("a & <b>", html_table({"\"t\"", {"x", "y"}, {{"<i>", "it's"}}}));
-  EXPECT_EQ(page.rfind("<!DOCTYPE html>", 0), 0u);
-  EXPECT_NE(page.find("<title>a &amp; &lt;b&gt;</title>"), std::string::npos);
-  EXPECT_NE(page.find("&quot;t&quot;"), std::string::npos);
-  EXPECT_NE(page.find("<td>&lt;i&gt;</td><td>it&#39;s</td>"), std::string::npos);
+TEST(AxisTest, TicksAreRoundNumbersThatHoldTheValues) {
+  const report::Axis axis = report::number_axis(61.3, 74.9, 5, true);
+  EXPECT_EQ(texts(axis), (std::vector<std::string>{"60", "65", "70", "75"}));
+  EXPECT_EQ(axis.low, 60);
+  EXPECT_EQ(axis.high, 75);
+  EXPECT_EQ(texts(report::number_axis(-0.031, 0.05, 4, true)),
+            (std::vector<std::string>{"-0.04", "-0.02", "0.00", "0.02", "0.04", "0.06"}));
+  EXPECT_EQ(texts(report::number_axis(0, 3e-5, 3, false)).back(), "3e-05");
+  EXPECT_EQ(texts(report::number_axis(7, 7, 5, true)).size(), 5u) << "one value has room around it";
+}
+
+TEST(AxisTest, NamesOfPlacesAreBrokenAtBlanksAndCutWhereTheyMust) {
+  const report::Axis axis = report::place_axis({"once, norm.", "Antirrhinum majus-orange"}, 120);
+  EXPECT_EQ(axis.ticks[0].text, "once,\nnorm.");
+  EXPECT_EQ(axis.ticks[1].text, "Antirrh…\nmajus-o…");
+  EXPECT_EQ(axis.text_lines, 2);
+  EXPECT_DOUBLE_EQ(axis.share(0), 0.25);
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 // The paper's tables from made-up results whose numbers are known.
 #include <nlohmann/json.hpp>
 
-#include "qprompt/report.h"
-#include "report/svg.h"
+#include "report/paper.h"
 #include "support/run.h"
 
 namespace qprompt {
@@ -135,7 +134,7 @@ TEST(PaperTest, ZeroShotStandsInEveryColumnOfShots) {
 }
 
 TEST(PaperTest, ThePageNeedsNothingFromOutsideAndEscapesNames) {
-  const std::string page = results_html({base_to_new(), few_shot()});
+  const std::string page = results_html({base_to_new(), few_shot()}, {});
   for (const char* part : {"<script", "http:", "https:", "src=", "@import", "url(", "<cat>"}) {
     EXPECT_EQ(page.find(part), std::string::npos) << part;
   }
@@ -147,7 +146,7 @@ TEST(PaperTest, ThePageNeedsNothingFromOutsideAndEscapesNames) {
 
 /// Every element that is opened is closed, in order: what a browser must not have to guess.
 TEST(PaperTest, ThePageIsWellFormed) {
-  const std::string page = results_html({base_to_new(), few_shot()});
+  const std::string page = results_html({base_to_new(), few_shot()}, {});
   std::vector<std::string> open;
   for (size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
     const size_t end = page.find('>', at);
@@ -179,7 +178,7 @@ TEST(PaperTest, ABrowserWithoutNetworkShowsThePage) {
   const std::string browser = find_browser();
   if (browser.empty()) GTEST_SKIP() << "no Chromium in /usr/bin";
   TempFolder folder;
-  testing_support::write_all(folder / "page.html", results_html({base_to_new(), few_shot()}));
+  testing_support::write_all(folder / "page.html", results_html({base_to_new(), few_shot()}, {}));
   const auto shown = testing_support::run_shell(
       browser +
       " --headless --no-sandbox --disable-gpu --proxy-server=127.0.0.1:9 --dump-dom "
