@@ -1,7 +1,9 @@
 #include "base/json.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 
 #include "base/text.h"
 #include "qprompt/base.h"
@@ -9,39 +11,22 @@
 namespace qprompt {
 namespace {
 
-void new_line(std::string& out, int indent, int depth) {
-  if (indent < 0) return;
-  out += '\n';
-  out.append(static_cast<size_t>(indent * depth), ' ');
+std::string escaped_control(char c) {
+  constexpr std::string_view kNamed = "\b\f\n\r\t", kLetters = "bfnrt";
+  const size_t named = kNamed.find(c);
+  if (named != std::string_view::npos) return {'\\', kLetters[named]};
+  std::array<char, 8> text{};
+  std::snprintf(text.data(), text.size(), "\\u%04x", static_cast<unsigned>(c));
+  return text.data();
 }
-
-template <class Number>
-std::string number_text(Number value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
-std::string real_text(double value) {
-  if (!std::isfinite(value)) return "null";
-  const std::string text = number_text(value);
-  return text.find_first_of(".e") == text.npos ? text + ".0" : text;
-}
-
-}  // namespace
 
 std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : valid_utf8(text)) {
-    const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      constexpr std::string_view kShort = "btn\0fr";
-      const bool is_short = byte >= 8 && byte <= 13 && byte != 11;
-      char code[7];
-      std::snprintf(code, sizeof code, "\\u%04x", byte);
-      out += is_short ? std::string{'\\', kShort[byte - 8u]} : std::string(code);
+      out += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += escaped_control(c);
     } else {
       out += c;
     }
@@ -49,62 +34,90 @@ std::string json_quoted(std::string_view text) {
   return out + '"';
 }
 
-JsonValue::JsonValue(std::initializer_list<Member> members) : value_(Object(members)) {}
+/// Fixed notation from 1e-5 to below 1e15, as most programs print JSON; a double keeps a point.
+std::string number(double value) {
+  if (!std::isfinite(value)) return "null";
+  std::array<char, 40> buffer{};
+  auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                           std::chars_format::scientific);
+  const std::string shortest(buffer.data(), end.ptr);
+  const int exponent = std::stoi(shortest.substr(shortest.find('e') + 1));
+  if (value != 0 && (exponent < -5 || exponent >= 15)) return shortest;
+  end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                      std::chars_format::fixed);
+  std::string text(buffer.data(), end.ptr);
+  return text.find('.') == std::string::npos ? text + ".0" : text;
+}
 
-JsonValue& JsonValue::operator[](const std::string& key) {
-  if (std::holds_alternative<std::nullptr_t>(value_)) value_ = Object{};
-  auto* members = std::get_if<Object>(&value_);
-  if (members == nullptr) fail(ErrorKind::kInternal, "JSON: member '", key, "' of no object");
-  for (Member& member : *members) {
-    if (member.first == key) return member.second;
+}  // namespace
+
+JsonValue::JsonValue(double value) : text_(number(value)) {}
+
+JsonValue::JsonValue(std::string_view text) : text_(json_quoted(text)) {}
+
+JsonValue::JsonValue(std::initializer_list<Member> members) : kind_(Kind::kObject) {
+  for (const auto& [name, value] : members) (*this)[name] = value;
+}
+
+JsonValue JsonValue::array() {
+  JsonValue out;
+  out.kind_ = Kind::kArray;
+  return out;
+}
+
+JsonValue JsonValue::object() {
+  JsonValue out;
+  out.kind_ = Kind::kObject;
+  return out;
+}
+
+JsonValue JsonValue::verbatim(std::string json) {
+  JsonValue out;
+  out.text_ = std::move(json);
+  return out;
+}
+
+JsonValue& JsonValue::operator[](const std::string& name) {
+  if (kind_ == Kind::kScalar && text_ == "null") kind_ = Kind::kObject;
+  if (kind_ != Kind::kObject) fail(ErrorKind::kInternal, "no JSON object has '", name, "'");
+  const std::string key = json_quoted(name);
+  for (size_t i = 0; i < names_.size(); ++i) {
+    if (names_[i] == key) return items_[i];
   }
-  return members->emplace_back(key, JsonValue()).second;
+  names_.push_back(key);
+  return items_.emplace_back();
 }
 
 void JsonValue::push_back(JsonValue value) {
-  if (std::holds_alternative<std::nullptr_t>(value_)) value_ = Array{};
-  auto* values = std::get_if<Array>(&value_);
-  if (values == nullptr) fail(ErrorKind::kInternal, "JSON: an element of no array");
-  values->push_back(std::move(value));
+  if (kind_ == Kind::kScalar && text_ == "null") kind_ = Kind::kArray;
+  if (kind_ != Kind::kArray) fail(ErrorKind::kInternal, "only a JSON array grows at its end");
+  items_.push_back(std::move(value));
 }
 
-std::string JsonValue::dump(int indent) const {
+std::string JsonValue::text(int indent) const {
   std::string out;
   write(out, indent, 0);
   return out;
 }
 
-void JsonValue::write(std::string& out, int indent, int depth) const {
-  if (const auto* truth = std::get_if<bool>(&value_)) {
-    out += *truth ? "true" : "false";
-  } else if (const auto* number = std::get_if<std::variant<int64_t, uint64_t>>(&value_)) {
-    out += std::visit([](auto value) { return number_text(value); }, *number);
-  } else if (const auto* real = std::get_if<double>(&value_)) {
-    out += real_text(*real);
-  } else if (const auto* text = std::get_if<std::string>(&value_)) {
-    out += json_quoted(*text);
-  } else if (const auto* values = std::get_if<Array>(&value_)) {
-    out += '[';
-    for (size_t i = 0; i < values->size(); ++i) {
-      if (i > 0) out += ',';
-      new_line(out, indent, depth + 1);
-      (*values)[i].write(out, indent, depth + 1);
-    }
-    if (!values->empty()) new_line(out, indent, depth);
-    out += ']';
-  } else if (const auto* members = std::get_if<Object>(&value_)) {
-    out += '{';
-    for (size_t i = 0; i < members->size(); ++i) {
-      if (i > 0) out += ',';
-      new_line(out, indent, depth + 1);
-      out += json_quoted((*members)[i].first) + (indent < 0 ? ":" : ": ");
-      (*members)[i].second.write(out, indent, depth + 1);
-    }
-    if (!members->empty()) new_line(out, indent, depth);
-    out += '}';
-  } else {
-    out += "null";
+void JsonValue::write(std::string& out, int indent, int level) const {
+  if (kind_ == Kind::kScalar) {
+    out += text_;
+    return;
   }
+  const bool object = kind_ == Kind::kObject, lines = indent >= 0 && !items_.empty();
+  const auto new_line = [&](int deep) {
+    if (lines) out += '\n' + std::string(static_cast<size_t>(indent * deep), ' ');
+  };
+  out += object ? '{' : '[';
+  for (size_t i = 0; i < items_.size(); ++i) {
+    if (i > 0) out += ',';
+    new_line(level + 1);
+    if (object) out += names_[i] + (indent >= 0 ? ": " : ":");
+    items_[i].write(out, indent, level + 1);
+  }
+  new_line(level);
+  out += object ? '}' : ']';
 }
 
 }  // namespace qprompt

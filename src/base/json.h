@@ -1,4 +1,4 @@
-// A JSON value to be written: results for programs, records. Reading is nlohmann's.
+// JSON text for programs: the one place that writes it. Readers use a parser of their own.
 #pragma once
 
 #include <concepts>
@@ -7,67 +7,54 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace qprompt {
 
-/// Null, a truth value, a number, a text, an array, or an object whose members keep their order.
-/// `JsonValue{{"a", 1}, {"b", "x"}}` is an object; arrays come from `JsonValue::array()` or a
-/// vector.
+/// A value to be written as JSON. A scalar keeps its text; members keep the order they came in.
 class JsonValue {
  public:
   using Member = std::pair<std::string, JsonValue>;
 
-  JsonValue() = default;
+  JsonValue() = default;  ///< null
   JsonValue(std::nullptr_t) {}
-  JsonValue(bool value) : value_(value) {}
-  template <std::integral Whole>
-    requires(!std::same_as<Whole, bool>)
-  JsonValue(Whole value) : value_(whole(value)) {}
-  JsonValue(double value) : value_(value) {}
-  JsonValue(std::string value) : value_(std::move(value)) {}
-  JsonValue(std::string_view value) : value_(std::string(value)) {}
-  JsonValue(const char* value) : value_(std::string(value)) {}
-  template <class Value>
-    requires std::convertible_to<const Value&, JsonValue>
-  JsonValue(const std::vector<Value>& values) : value_(Array(values.begin(), values.end())) {}
+  template <std::integral Number>
+  JsonValue(Number value) : text_(std::to_string(value)) {}
+  JsonValue(bool value) : text_(value ? "true" : "false") {}
+  /// The shortest text that reads back as this double; null where it is not finite.
+  JsonValue(double value);
+  JsonValue(std::string_view text);
+  JsonValue(const std::string& text) : JsonValue(std::string_view(text)) {}
+  JsonValue(const char* text) : JsonValue(std::string_view(text)) {}
+  /// An object: {{"name", value}, …}.
   JsonValue(std::initializer_list<Member> members);
+  template <class Value>
+  JsonValue(const std::vector<Value>& values) : kind_(Kind::kArray) {
+    for (const Value& value : values) items_.emplace_back(value);
+  }
+  static JsonValue array();
+  static JsonValue object();
+  /// What is JSON already, as a record kept it. The caller answers for its being JSON.
+  static JsonValue verbatim(std::string json);
 
-  static JsonValue array() { return JsonValue(Array{}); }
-  static JsonValue object() { return JsonValue(Object{}); }
-
-  /// The member `key`, added as null where it is missing; null becomes an object.
-  JsonValue& operator[](const std::string& key);
-  /// Appends to an array; null becomes one.
+  /// The member of this name, made when absent; a null becomes an object. Throws kInternal on a
+  /// scalar or an array.
+  JsonValue& operator[](const std::string& name);
+  /// Appends; a null becomes an array. Throws kInternal on a scalar or an object.
   void push_back(JsonValue value);
+  bool empty() const { return items_.empty(); }
 
-  /// One line without blanks; with `indent` of 0 or more, a line a value. Bytes that are no UTF-8
-  /// become U+FFFD, numbers that are not finite become null; a number that was real stays so
-  /// ("1.0").
-  std::string dump(int indent = -1) const;
+  /// In one line, or with `indent` spaces a level. Bytes that are not UTF-8 become U+FFFD.
+  std::string text(int indent = -1) const;
 
  private:
-  using Array = std::vector<JsonValue>;
-  using Object = std::vector<Member>;
-  explicit JsonValue(Array values) : value_(std::move(values)) {}
-  explicit JsonValue(Object members) : value_(std::move(members)) {}
-  template <class Whole>
-  static std::variant<int64_t, uint64_t> whole(Whole value) {
-    if constexpr (std::signed_integral<Whole>) {
-      return int64_t{value};
-    } else {
-      return uint64_t{value};
-    }
-  }
-  void write(std::string& out, int indent, int depth) const;
+  enum class Kind : uint8_t { kScalar, kArray, kObject };
+  void write(std::string& out, int indent, int level) const;
 
-  std::variant<std::nullptr_t, bool, std::variant<int64_t, uint64_t>, double, std::string, Array,
-               Object>
-      value_ = nullptr;
+  Kind kind_ = Kind::kScalar;
+  std::string text_ = "null";       ///< of a scalar
+  std::vector<std::string> names_;  ///< of an object's members, as JSON
+  std::vector<JsonValue> items_;
 };
-
-/// The text between quotes as JSON has it.
-std::string json_quoted(std::string_view text);
 
 }  // namespace qprompt

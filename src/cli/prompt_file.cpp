@@ -1,9 +1,8 @@
-#include <ATen/ATen.h>
-
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/aten.h"
 #include "cli/app.h"
 #include "qprompt/eval.h"
 #include "qprompt/quant.h"

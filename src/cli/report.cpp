@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/app.h"
+#include "experiment/store.h"
 #include "qprompt/run.h"
 
 namespace qprompt::cli {
@@ -39,8 +40,10 @@ std::string results_text(const std::vector<Experiment>& experiments, Format form
 
 void run_report(const ReportCommand& options, const Session& session) {
   Log log = make_log(session);
+  const std::string database =
+      options.database.empty() ? default_store_path("") : options.database;
   const std::vector<Experiment> experiments =
-      read_results(options.database, options.experiment, options.published);
+      read_results(database, options.experiment, options.published);
   if (!options.html.empty()) {
     write_file_atomic(options.html, results_html(experiments, page_facts(session, "")));
     log.note("wrote '" + options.html + "'");
@@ -56,7 +59,8 @@ void add_report(CLI::App& app, Session& session) {
   auto options = std::make_shared<ReportCommand>();
   CLI::App* command =
       app.add_subcommand("report", "the tables and the page of a database that 'run' filled");
-  command->add_option("database", options->database, "the SQLite file")->required();
+  command->add_option("database", options->database,
+                      "the SQLite file; default: the one in the cache, which commands share");
   command->add_option("--experiment", options->experiment, "only the recipe of this name");
   command->add_option("--published", options->published,
                       "TOML file of published numbers, in place of the recipe's");

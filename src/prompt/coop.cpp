@@ -1,6 +1,6 @@
-#include <ATen/ATen.h>
-
 #include "prompt/class_text.h"
+
+#include "base/aten.h"
 
 namespace qprompt {
 namespace {

@@ -110,7 +110,7 @@ std::string study_json(const StudyResult& result) {
                       {"histograms", histograms_json(result.weights.raw)},
                       {"normalised_histograms", histograms_json(result.weights.shape)}};
   }
-  return out.dump();
+  return out.text();
 }
 
 }  // namespace qprompt

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "qprompt/run.h"
+#include "experiment/methods.h"
 
 namespace qprompt::study {
 namespace {

@@ -4,7 +4,6 @@
 // of a folder that has none. Whatever a folder lacks skips the tests that need it.
 #pragma once
 
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 #include "qprompt/clip.h"
 #include "support/run.h"

@@ -1,5 +1,3 @@
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +5,7 @@
 #include <limits>
 #include <random>
 
+#include "base/aten.h"
 #include "qprompt/quant.h"
 
 namespace qprompt {

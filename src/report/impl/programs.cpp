@@ -6,7 +6,7 @@
 namespace qprompt {
 namespace {
 
-std::string number(double value) { return JsonValue(value).dump(); }
+std::string number(double value) { return JsonValue(value).text(); }
 
 JsonValue measure_json(const std::string& column, const Measure& m) {
   JsonValue out{{"column", column}, {"mean", nullptr}, {"std", nullptr}, {"seeds", m.seeds}};
@@ -106,7 +106,7 @@ std::string results_json(const std::vector<Experiment>& experiments) {
     }
     out.push_back(std::move(one));
   }
-  return out.dump(2);
+  return out.text(2);
 }
 
 }  // namespace qprompt
