@@ -1,14 +1,12 @@
 #include "cli/base_to_new_table.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
-#include "qprompt/eval.h"
+#include "base/json.h"
+#include "base/statistics.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// One method over the seeds that are done.
 struct MethodRow {
@@ -37,19 +35,16 @@ struct RowSummary {
 };
 
 RowSummary summary_of(const MethodRow& row) {
-  std::vector<double> base, fresh, h, seconds;
+  std::vector<double> base, fresh, seconds;
   for (const CellOutcome* cell : row.cells) {
     base.push_back(cell->scores[0].accuracy());
     fresh.push_back(cell->scores[1].accuracy());
-    h.push_back(harmonic_mean(base.back(), fresh.back()));
     seconds.push_back(cell->seconds);
   }
-  RowSummary out{spread(base), spread(fresh), spread(h), spread(seconds)};
-  out.h.mean = harmonic_mean(out.base.mean, out.fresh.mean);
-  return out;
+  return {spread(base), spread(fresh), harmonic_spread(base, fresh), spread(seconds)};
 }
 
-Json spread_json(const Spread& spread) {
+JsonValue spread_json(const Spread& spread) {
   return {{"mean", spread.mean}, {"std", spread.deviation}};
 }
 
@@ -61,9 +56,9 @@ std::string title_of(const BaseToNew& run, const std::vector<MethodRow>& rows) {
              " new classes, ", base.total, " + ", fresh.total, " test images");
 }
 
-Json row_json(const MethodRow& row) {
+JsonValue row_json(const MethodRow& row) {
   const RowSummary s = summary_of(row);
-  Json out{{"method", row.label},
+  JsonValue out{{"method", row.label},
            {"payload_bytes", row.cells[0]->payload_bytes},
            {"file_bytes", row.cells[0]->file_bytes},
            {"base", spread_json(s.base)},
@@ -105,7 +100,7 @@ Table base_to_new_table(const BaseToNew& run) {
 }
 
 std::string base_to_new_json(const BaseToNew& run) {
-  Json out{{"protocol", "base-to-new"}, {"data", run.data}};
+  JsonValue out{{"protocol", "base-to-new"}, {"data", run.data}};
   const std::vector<MethodRow> rows = rows_of(run);
   if (!rows.empty()) {
     const ScoredList& base = rows[0].cells[0]->scores[0];
@@ -117,7 +112,7 @@ std::string base_to_new_json(const BaseToNew& run) {
     out["failed_images"] = base.failed + fresh.failed;
   }
   for (const MethodRow& row : rows) out["methods"].push_back(row_json(row));
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return out.dump(-1, ' ', false, JsonValue::error_handler_t::replace);
 }
 
 }  // namespace qprompt::cli

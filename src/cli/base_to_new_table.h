@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "experiment/results.h"
-#include "qprompt/report.h"
+#include "report/table.h"
 
 namespace qprompt::cli {
 

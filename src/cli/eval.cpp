@@ -2,7 +2,6 @@
 
 #include "cli/app.h"
 #include "qprompt/eval.h"
-#include "qprompt/run.h"
 
 namespace qprompt::cli {
 namespace {

@@ -63,11 +63,11 @@ std::unique_ptr<Store> open_store(const ExperimentOptions& options, std::string&
 
 }  // namespace
 
-void add_experiment_options(CLI::App& command, ExperimentOptions& options) {
+void add_experiment_options(CLI::App& command, ExperimentOptions& options, bool copies) {
   command.add_option("--db", options.database,
                      "SQLite file that keeps what is finished; default: experiments.db in the "
                      "cache, where commands share it");
-  command.add_option("--out", options.out, "folder for copies of the prompts and run records");
+  if (copies) command.add_option("--out", options.out, "folder for copies of the prompts and run records");
   command
       .add_option("--jobs", options.jobs,
                   "processes side by side, each with its own threads; at most, and with 0: as many "
@@ -91,7 +91,8 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
                             const FeatureOptions& features, const Session& session) {
   Experimented out;
   Log log = make_log(session);
-  const auto store = open_store(options, out.database, log);
+  const std::shared_ptr<Store> store = open_store(options, out.database, log);
+  out.store = store;
   LogObserver observer(log);
   RunOptions run_options;
   run_options.features = features;

@@ -4,7 +4,6 @@
 
 #include "cli/app.h"
 #include "experiment/store.h"
-#include "qprompt/run.h"
 
 namespace qprompt::cli {
 namespace {
@@ -20,8 +19,8 @@ std::string tables_text(const std::vector<Experiment>& experiments, Format forma
   std::string out;
   for (const Experiment& e : experiments) {
     const bool markdown = format == Format::kMarkdown;
-    out += cat(out.empty() ? "" : "\n", markdown ? "## " : "", e.title, markdown ? "\n\n" : "\n");
-    out += cat(protocol_names()[static_cast<size_t>(e.protocol)], ", ", e.cells.size(), " of ",
+    out += cat(out.empty() ? "" : "\n", markdown ? "## " : "", e.heading.title, markdown ? "\n\n" : "\n");
+    out += cat(protocol_names()[static_cast<size_t>(e.heading.protocol)], ", ", e.cells.size(), " of ",
                e.planned, " cells finished\n");
     for (const std::string& failure : e.failures) out += "failed: " + failure + "\n";
     for (const PaperTable& table : paper_tables(e)) {

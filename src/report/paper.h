@@ -8,10 +8,26 @@
 #include <utility>
 #include <vector>
 
-#include "qprompt/report.h"
+#include "experiment/published.h"
+#include "experiment/results.h"
 #include "report/table.h"
 
 namespace qprompt {
+
+/// What one experiment asked for, and what is there of it.
+struct Experiment {
+  Heading heading;
+  std::vector<CellOutcome> cells;  ///< finished ones, without those that encode images
+  int64_t planned = 0;
+  std::vector<std::string> failures;  ///< "cell: error"
+  Published published;
+};
+/// Throws kContent naming `where` when the published numbers that it keeps cannot be read.
+Experiment experiment_of(const Results& results, const std::string& where);
+/// The experiments of a database, or the one that is named (kUsage when there is none).
+/// `published` names a file of published numbers in place of the recorded ones; empty: those.
+std::vector<Experiment> read_results(const std::string& database, const std::string& experiment,
+                                     const std::string& published);
 
 /// One number of a paper's table over seeds; empty where nothing is finished.
 struct Measure {

@@ -1,18 +1,18 @@
-// Room `study`: the paper's figures and tables as one command, on any data set.
+// The paper's figures and tables on any data set: a planner, and pages of what came of it.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/statistics.h"
+#include "experiment/run.h"
 #include "qprompt/base.h"
-#include "qprompt/clip.h"
 #include "qprompt/dataset.h"
-#include "qprompt/eval.h"
 #include "report/table.h"
-#include "qprompt/train.h"
+#include "train/fit.h"
 
 namespace qprompt {
 
@@ -35,7 +35,6 @@ struct StudyOptions {
   std::vector<int64_t> intervals{1, 10, 50, 100};
   std::vector<double> thresholds{0.0001, 0.001, 0.01, 0.1};
   std::vector<std::string> templates;  ///< of the zero-shot line
-  std::string out;                     ///< folder of finished cells
 };
 
 /// What tells one training from another.
@@ -101,14 +100,16 @@ struct StudyResult {
   std::vector<uint64_t> seeds;
   std::vector<StudyRow> rows;
   StudyWeights weights;
-  int64_t trained = 0, kept = 0;  ///< trainings of this process, and those found finished
 };
 
-/// Trains on the base half what the parts need and scores base and new test images, always from the
-/// bytes of a file. Finished trainings are kept in `options.out` and not run again, a killed one
-/// goes on from its checkpoint; the result is the same. Throws kPath when another process works in
-/// the folder.
-StudyResult run_study(const Clip& clip, const Split& split, const StudyOptions& options, Log& log);
+/// Hands out what the parts need: trainings on the base half, scored on base and new test images,
+/// watched where a part shows the way there. Parts that need the same training share it. Warnings
+/// of drawing go to `log`, which must outlive it. Throws kUsage when a list that a part needs is
+/// empty.
+std::unique_ptr<Planner> study_planner(const StudyOptions& options, const Split& split, Log& log);
+/// What came of the planner's cells, all of which are done. Throws kContent where the store lacks
+/// what was watched.
+StudyResult study_result(const StudyOptions& options, const Results& results, const Store& store);
 
 /// The tables of the parts, for people.
 std::vector<Table> study_tables(const StudyResult& result);

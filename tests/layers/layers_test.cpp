@@ -35,15 +35,12 @@ const Rooms& allowed_rooms() {
         "artifact"}},
       {"exchange",
        {"base", "weights", "tokenizer", "clip", "dataset", "prompt", "quant", "artifact"}},
-      {"report", {"base", "eval"}},
       {"experiment",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report"}},
-      {"run", {"base", "eval", "report", "experiment", "clip", "dataset", "features", "artifact",
-               "train"}},
-      {"study",
-       {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report", "experiment"}},
+        "artifact", "train", "eval"}},
+      {"report",
+       {"base", "image", "clip", "dataset", "features", "quant", "artifact", "train", "eval",
+        "experiment"}},
   };
   return kRooms;
 }

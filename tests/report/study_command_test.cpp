@@ -6,8 +6,8 @@
 #include <set>
 
 #include "qprompt/base.h"
-#include "run/support.h"
-#include "study/page_checks.h"
+#include "experiment/support.h"
+#include "report/page_checks.h"
 
 namespace qprompt {
 namespace {

@@ -1,5 +1,5 @@
 // Every number here was worked out by hand.
-#include "study/statistics.h"
+#include "report/impl/study_statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "qprompt/study.h"
+#include "report/study.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "study/page_checks.h"
-#include "study/plan.h"
+#include "report/page_checks.h"
+#include "report/impl/study_plan.h"
 #include "support/run.h"
 
 namespace qprompt {

@@ -16,19 +16,15 @@ struct Question {
   int64_t shots = 0;
 };
 
-double accuracy(const TestResult& test) {
-  return test.total == 0 ? 0 : 100.0 * double(test.correct) / double(test.total);
-}
-
 /// Zero-shot CLIP has one result, whatever the shots.
 Seeds seeds_of(const Experiment& experiment, const Question& question) {
   Seeds out;
-  for (const CellResult& cell : experiment.cells) {
-    if (cell.method != question.method || cell.dataset != question.trained_on) continue;
+  for (const CellOutcome& cell : experiment.cells) {
+    if (cell.label != question.method || cell.dataset != question.trained_on) continue;
     if (cell.payload_bytes > 0 && cell.shots != question.shots) continue;
-    for (const TestResult& test : cell.tests) {
+    for (const ScoredList& test : cell.scores) {
       if (test.dataset == question.tested_on && test.half == question.half) {
-        out[cell.seed] = accuracy(test);
+        out[cell.seed] = test.accuracy();
       }
     }
   }
@@ -102,17 +98,17 @@ bool average_compares(const Experiment& experiment, size_t sets) {
 
 PaperRow empty_row(const Experiment& experiment, const std::string& method) {
   PaperRow row{method, 0, -1, {}};
-  for (const CellResult& cell : experiment.cells) {
-    if (cell.method == method) row.bytes = std::max(row.bytes, cell.payload_bytes);
+  for (const CellOutcome& cell : experiment.cells) {
+    if (cell.label == method) row.bytes = std::max(row.bytes, cell.payload_bytes);
   }
   return row;
 }
 
 PaperTable base_to_new_table(const Experiment& e, const std::vector<std::string>& sets,
                              const std::string& name) {
-  const int64_t shots = e.shots.empty() ? 0 : e.shots.front();
+  const int64_t shots = e.heading.shots.empty() ? 0 : e.heading.shots.front();
   PaperTable table{name, {"base %", "new %", "H %"}, {}};
-  for (const std::string& method : e.methods) {
+  for (const std::string& method : e.heading.methods) {
     std::vector<Seeds> base, fresh;
     for (const std::string& set : sets) {
       base.push_back(seeds_of(e, {method, set, set, "base", shots}));
@@ -135,16 +131,16 @@ PaperTable few_shot_table(const Experiment& e, const std::vector<std::string>& s
   static const std::vector<int64_t> kPublishedShots{1, 2, 4, 8, 16};
   PaperTable table{name, {}, {}};
   std::vector<size_t> places;
-  for (const int64_t shots : e.shots) {
+  for (const int64_t shots : e.heading.shots) {
     table.columns.push_back(shots == 0 ? "all"
                                        : std::to_string(shots) + (shots == 1 ? " shot" : " shots"));
     places.push_back(
         static_cast<size_t>(std::find(kPublishedShots.begin(), kPublishedShots.end(), shots) -
                             kPublishedShots.begin()));
   }
-  for (const std::string& method : e.methods) {
+  for (const std::string& method : e.heading.methods) {
     PaperRow row = empty_row(e, method);
-    for (const int64_t shots : e.shots) {
+    for (const int64_t shots : e.heading.shots) {
       std::vector<Seeds> all;
       for (const std::string& set : sets)
         all.push_back(seeds_of(e, {method, set, set, "all", shots}));
@@ -161,20 +157,20 @@ PaperTable few_shot_table(const Experiment& e, const std::vector<std::string>& s
 
 /// Trained on the first data set, tested on all of them.
 PaperTable transfer_table(const Experiment& e) {
-  const int64_t shots = e.shots.empty() ? 0 : e.shots.front();
-  PaperTable table{"trained on " + (e.datasets.empty() ? "nothing" : e.datasets[0]), {}, {}};
-  for (const std::string& set : e.datasets) table.columns.push_back(set);
+  const int64_t shots = e.heading.shots.empty() ? 0 : e.heading.shots.front();
+  PaperTable table{"trained on " + (e.heading.datasets.empty() ? "nothing" : e.heading.datasets[0]), {}, {}};
+  for (const std::string& set : e.heading.datasets) table.columns.push_back(set);
   table.columns.push_back("average of the others");
-  for (const std::string& method : e.methods) {
+  for (const std::string& method : e.heading.methods) {
     PaperRow row = empty_row(e, method);
     std::vector<Seeds> targets;
-    for (const std::string& set : e.datasets) {
-      const Seeds seeds = seeds_of(e, {method, e.datasets[0], set, "all", shots});
+    for (const std::string& set : e.heading.datasets) {
+      const Seeds seeds = seeds_of(e, {method, e.heading.datasets[0], set, "all", shots});
       PaperRow one{method, 0, -1, {measure(seeds)}};
       add_published(e, set, one, {0});
       row.published_bytes = one.published_bytes;
       row.measures.push_back(one.measures[0]);
-      if (set != e.datasets[0]) targets.push_back(seeds);
+      if (set != e.heading.datasets[0]) targets.push_back(seeds);
     }
     PaperRow one{method, 0, -1, {measure(average(targets))}};
     if (average_compares(e, targets.size())) add_published(e, "average", one, {0});
@@ -186,23 +182,17 @@ PaperTable transfer_table(const Experiment& e) {
 
 }  // namespace
 
-const std::vector<std::string>& protocol_names() {
-  static const std::vector<std::string> kNames{"base-to-new", "few-shot", "cross-dataset",
-                                               "domain"};
-  return kNames;
-}
-
 std::vector<PaperTable> paper_tables(const Experiment& e) {
-  if (e.protocol == Protocol::kCrossDataset || e.protocol == Protocol::kDomain) {
+  if (e.heading.protocol == Protocol::kCrossDataset || e.heading.protocol == Protocol::kDomain) {
     return {transfer_table(e)};
   }
-  const auto make = e.protocol == Protocol::kBaseToNew ? base_to_new_table : few_shot_table;
+  const auto make = e.heading.protocol == Protocol::kBaseToNew ? base_to_new_table : few_shot_table;
   std::vector<PaperTable> tables;
-  if (e.datasets.size() > 1) {
+  if (e.heading.datasets.size() > 1) {
     tables.push_back(
-        make(e, e.datasets, "average of " + std::to_string(e.datasets.size()) + " data sets"));
+        make(e, e.heading.datasets, "average of " + std::to_string(e.heading.datasets.size()) + " data sets"));
   }
-  for (const std::string& set : e.datasets) tables.push_back(make(e, {set}, set));
+  for (const std::string& set : e.heading.datasets) tables.push_back(make(e, {set}, set));
   return tables;
 }
 
@@ -232,15 +222,15 @@ Table layout(const PaperTable& paper) {
 
 std::vector<ClassCounts> class_counts(const Experiment& experiment) {
   std::vector<ClassCounts> out;
-  for (const CellResult& cell : experiment.cells) {
-    for (const TestResult& test : cell.tests) {
+  for (const CellOutcome& cell : experiment.cells) {
+    for (const ScoredList& test : cell.scores) {
       auto found = std::find_if(out.begin(), out.end(), [&](const ClassCounts& one) {
-        return one.method == cell.method && one.dataset == test.dataset && one.half == test.half &&
+        return one.method == cell.label && one.dataset == test.dataset && one.half == test.half &&
                one.shots == cell.shots && one.names == *test.classes;
       });
       if (found == out.end()) {
         const std::vector<int64_t> zeros(test.classes->size(), 0);
-        out.push_back({cell.method,
+        out.push_back({cell.label,
                        test.dataset,
                        test.half,
                        cell.shots,

@@ -76,7 +76,7 @@ Table long_table(const std::vector<Experiment>& experiments) {
       for (const PaperRow& row : table.rows) {
         for (size_t c = 0; c < row.measures.size(); ++c) {
           const Measure& m = row.measures[c];
-          out.rows.push_back({e.name, table.title, row.method, std::to_string(row.bytes),
+          out.rows.push_back({e.heading.name, table.title, row.method, std::to_string(row.bytes),
                               table.columns[c], m.mean ? number(*m.mean) : "",
                               m.mean ? number(m.deviation) : "", std::to_string(m.seeds),
                               m.published ? number(*m.published) : "",
@@ -91,9 +91,9 @@ Table long_table(const std::vector<Experiment>& experiments) {
 std::string results_json(const std::vector<Experiment>& experiments) {
   JsonValue out = JsonValue::array();
   for (const Experiment& e : experiments) {
-    JsonValue one{{"experiment", e.name},
-             {"title", e.title},
-             {"protocol", protocol_names()[static_cast<size_t>(e.protocol)]},
+    JsonValue one{{"experiment", e.heading.name},
+             {"title", e.heading.title},
+             {"protocol", protocol_names()[static_cast<size_t>(e.heading.protocol)]},
              {"planned", e.planned},
              {"done", e.cells.size()},
              {"failures", e.failures},

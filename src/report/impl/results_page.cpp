@@ -101,8 +101,8 @@ std::string class_section(const ClassCounts& counts) {
 }
 
 std::string experiment_section(const Experiment& e, size_t number) {
-  std::string out = "<h2>" + html_escape(e.title) + "</h2>\n" +
-                    html_paragraph(cat(protocol_names()[static_cast<size_t>(e.protocol)], "; ",
+  std::string out = "<h2>" + html_escape(e.heading.title) + "</h2>\n" +
+                    html_paragraph(cat(protocol_names()[static_cast<size_t>(e.heading.protocol)], "; ",
                                        e.cells.size(), " of ", e.planned, " cells finished"));
   for (const std::string& failure : e.failures) {
     out += "<p class=\"failed\">failed: " + html_escape(failure) + "</p>\n";
@@ -111,7 +111,7 @@ std::string experiment_section(const Experiment& e, size_t number) {
   size_t place = 0;
   for (const PaperTable& table : paper_tables(e)) {
     out += html_table(layout(table));
-    if (e.protocol != Protocol::kFewShot) continue;
+    if (e.heading.protocol != Protocol::kFewShot) continue;
     charts += draw(shots_chart(table, cat("shots-", number, "-", ++place)));
   }
   if (!e.published.source.empty()) out += html_paragraph("Published: " + e.published.source);

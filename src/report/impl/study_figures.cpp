@@ -1,9 +1,9 @@
-#include "study/figures.h"
+#include "report/impl/study_figures.h"
 
 #include <algorithm>
 
 #include "report/chart.h"
-#include "study/summary.h"
+#include "report/impl/study_summary.h"
 
 namespace qprompt::study {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "qprompt/study.h"
+#include "report/study.h"
 
 namespace qprompt::study {
 

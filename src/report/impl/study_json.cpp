@@ -1,6 +1,6 @@
 #include "base/json.h"
-#include "qprompt/study.h"
-#include "study/summary.h"
+#include "report/study.h"
+#include "report/impl/study_summary.h"
 
 namespace qprompt {
 namespace {

@@ -1,9 +1,9 @@
 // One page: what was asked, each part with its words, table and figures.
-#include "qprompt/study.h"
+#include "report/study.h"
 #include "qprompt/version.h"
 #include "report/page.h"
-#include "study/figures.h"
-#include "study/summary.h"
+#include "report/impl/study_figures.h"
+#include "report/impl/study_summary.h"
 
 namespace qprompt {
 namespace {

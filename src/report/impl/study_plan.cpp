@@ -1,4 +1,4 @@
-#include "study/plan.h"
+#include "report/impl/study_plan.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,24 +13,28 @@ constexpr int64_t kWatched = 50;
 std::string bits_text(int64_t bits) { return cat(bits, bits == 1 ? " bit" : " bits"); }
 
 /// Fills a plan; a setting that is there already is used again.
-class Planner {
+class PlanMaker {
  public:
-  explicit Planner(const StudyOptions& options) : options_(options) {}
+  explicit PlanMaker(const StudyOptions& options) : options_(options) {}
 
   void add(StudyPart part, const std::string& label, const StudySetting& setting) {
     FitOptions fit = options_.fit;
     fit.train.quantization = setting.quantization;
     fit.train.quantizer = setting.quantizer;
     fit.train.noise = setting.noise;
-    const std::string text = settings_text(fit);
+    const std::string text = cat(int(fit.context.kind), " ", deciding_options(fit));
     size_t at = 0;
     while (at < texts_.size() && texts_[at] != text) ++at;
     if (at == texts_.size()) {
       texts_.push_back(text);
-      plan_.cells.push_back({setting, fit, false, false});
+      plan_.cells.push_back({label, setting, fit});
     }
     plan_.cells[at].curve |= part == StudyPart::kNoise;
-    plan_.cells[at].weights |= part == StudyPart::kWeights;
+    // The first noise shows how far the context's values lie apart at the start.
+    const bool first = plan_.rows.empty() || plan_.rows.back().part != part;
+    plan_.cells[at].weights |=
+        part == StudyPart::kWeights || (part == StudyPart::kNoise && first);
+    plan_.cells[at].described |= part == StudyPart::kWeights;
     plan_.rows.push_back({part, label, at});
   }
 
@@ -64,7 +68,7 @@ class Planner {
 };
 
 /// The paper's ladder first, then what it leaves out of normalisation × schedule.
-void plan_ablation(Planner& planner, int64_t bits) {
+void plan_ablation(PlanMaker& planner, int64_t bits) {
   struct Variant {
     const char* name;
     bool normalise;
@@ -86,7 +90,7 @@ void plan_ablation(Planner& planner, int64_t bits) {
   }
 }
 
-void plan_grid(Planner& planner, const StudyOptions& options, int64_t bits) {
+void plan_grid(PlanMaker& planner, const StudyOptions& options, int64_t bits) {
   for (const int64_t interval : options.intervals) {
     for (const double threshold : options.thresholds) {
       StudySetting setting = planner.quantized(bits);
@@ -98,7 +102,7 @@ void plan_grid(Planner& planner, const StudyOptions& options, int64_t bits) {
   }
 }
 
-void plan_part(Planner& planner, StudyPart part, const StudyOptions& options) {
+void plan_part(PlanMaker& planner, StudyPart part, const StudyOptions& options) {
   switch (part) {
     case StudyPart::kNoise:
       for (const double s : options.noise) {
@@ -130,16 +134,9 @@ void plan_part(Planner& planner, StudyPart part, const StudyOptions& options) {
 
 }  // namespace
 
-std::string settings_text(const FitOptions& fit) {
-  FitOptions copy = fit;
-  std::string text = cat(static_cast<int>(fit.context.kind), " ",
-                         static_cast<int>(fit.train.quantization), " ", fit.shots, "\n");
-  for (const Field& field : fit_fields(copy)) {
-    // These two change no byte of the prompt.
-    if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
-    text += field.name + "=" + field.print() + "\n";
-  }
-  return text;
+Watch StudyCell::watch() const {
+  if (!curve && !weights) return {};
+  return {watched_epochs(fit.train.epochs), curve, weights};
 }
 
 Plan make_plan(const StudyOptions& options) {
@@ -150,7 +147,7 @@ Plan make_plan(const StudyOptions& options) {
          "a study needs at least one part, seed, noise, number of bits, t and "
          "T_KL");
   }
-  Planner planner(options);
+  PlanMaker planner(options);
   for (const StudyPart part : options.parts) plan_part(planner, part, options);
   return planner.take();
 }

@@ -4,16 +4,20 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/study.h"
+#include "report/study.h"
 
 namespace qprompt::study {
 
 /// One setting to train, with every seed. Parts that need the same one share it.
-struct Cell {
+struct StudyCell {
+  std::string label;  ///< of the row that asked first
   StudySetting setting;
-  FitOptions fit;        ///< with the setting in it
-  bool curve = false;    ///< scored at every watched epoch
-  bool weights = false;  ///< its float values are kept at every watched epoch
+  FitOptions fit;          ///< with the setting in it
+  bool curve = false;      ///< scored at every watched epoch
+  bool weights = false;    ///< its float values are kept at every watched epoch
+  bool described = false;  ///< and are what the part `weights` describes
+
+  Watch watch() const;
 };
 struct PlannedRow {
   StudyPart part = StudyPart::kNoise;
@@ -21,14 +25,11 @@ struct PlannedRow {
   size_t cell = 0;
 };
 struct Plan {
-  std::vector<Cell> cells;  ///< in the order of first use
+  std::vector<StudyCell> cells;  ///< in the order of first use
   std::vector<PlannedRow> rows;
 };
 /// Throws kUsage when a list that a part needs is empty.
 Plan make_plan(const StudyOptions& options);
-
-/// What decides a training, as text: two cells of the same text are one.
-std::string settings_text(const FitOptions& fit);
 
 /// 0, …, epochs: all of them, or 51 evenly spread ones.
 std::vector<int64_t> watched_epochs(int64_t epochs);

@@ -1,4 +1,4 @@
-#include "study/statistics.h"
+#include "report/impl/study_statistics.h"
 
 #include <algorithm>
 #include <cmath>

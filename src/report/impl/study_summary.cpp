@@ -1,4 +1,4 @@
-#include "study/summary.h"
+#include "report/impl/study_summary.h"
 
 #include <cstdio>
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/study.h"
+#include "report/study.h"
 
 namespace qprompt::study {
 

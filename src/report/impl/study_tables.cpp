@@ -1,6 +1,6 @@
 // The parts as tables for people.
-#include "qprompt/study.h"
-#include "study/summary.h"
+#include "report/study.h"
+#include "report/impl/study_summary.h"
 
 #include <cmath>
 
