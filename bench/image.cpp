@@ -1,7 +1,7 @@
 // Images a second of the image tower, against the plain tower.
+#include <ATen/ATen.h>
 
 #include "plain_baseline.h"
-#include "base/aten.h"
 #include "qprompt/clip.h"
 #include "support/random_clip.h"
 #include "support/timing.h"

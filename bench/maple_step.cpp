@@ -1,8 +1,8 @@
 // One training step of MaPLe, which learns in both towers, against the same step with padded texts
 // and autograd.
+#include <ATen/ATen.h>
 
 #include "plain_maple.h"
-#include "base/aten.h"
 #include "qprompt/train.h"
 #include "support/random_clip.h"
 #include "support/timing.h"

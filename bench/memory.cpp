@@ -1,7 +1,7 @@
 // Memory of training with many classes, each size in a process of its own.
+#include <ATen/ATen.h>
 #include <sys/resource.h>
 
-#include "base/aten.h"
 #include "qprompt/train.h"
 #include "support/random_clip.h"
 #include "support/timing.h"

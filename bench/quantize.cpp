@@ -1,7 +1,7 @@
 // What quantization adds to a training step, and what one large fit takes.
+#include <ATen/ATen.h>
 
 #include "qprompt/quant.h"
-#include "base/aten.h"
 #include "qprompt/train.h"
 #include "support/random_clip.h"
 #include "support/timing.h"

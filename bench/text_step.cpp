@@ -1,7 +1,7 @@
 // One training step of CoOp against the same step with padded texts and autograd.
+#include <ATen/ATen.h>
 
 #include "plain_baseline.h"
-#include "base/aten.h"
 #include "qprompt/train.h"
 #include "support/random_clip.h"
 #include "support/timing.h"

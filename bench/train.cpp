@@ -1,8 +1,8 @@
 // A whole QCoOp training, from JPEGs to the file, against the plain implementation's steps.
+#include <ATen/ATen.h>
 
 #include <filesystem>
 
-#include "base/aten.h"
 #include "plain_baseline.h"
 #include "qprompt/train.h"
 #include "support/jpegs.h"

@@ -1,10 +1,11 @@
 #include "support/random_clip.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
-#include "base/aten.h"
 #include "qprompt/weights.h"
 
 namespace qprompt::bench {

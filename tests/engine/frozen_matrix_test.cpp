@@ -1,9 +1,8 @@
 // Products with frozen weights, whatever multiplies here.
 #include "engine/frozen_matrix.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-
-#include "base/aten.h"
 
 namespace qprompt {
 namespace {

@@ -1,9 +1,9 @@
 // Attention within images against the same in differentiable ATen operations.
 #include "engine/impl/attention.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
-
-#include "base/aten.h"
 
 namespace qprompt {
 namespace {

@@ -1,6 +1,6 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/aten.h"
 #include "qprompt/features.h"
 #include "support/tiny_clip.h"
 

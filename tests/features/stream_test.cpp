@@ -1,9 +1,9 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
 
-#include "base/aten.h"
 #include "features/stream.h"
 #include "qprompt/features.h"
 #include "support/tiny_clip.h"

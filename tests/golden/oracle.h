@@ -4,6 +4,7 @@
 // of a folder that has none. Whatever a folder lacks skips the tests that need it.
 #pragma once
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "base/aten.h"
 #include "qprompt/base.h"
 #include "qprompt/clip.h"
 #include "support/run.h"

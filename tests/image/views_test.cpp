@@ -1,6 +1,6 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/aten.h"
 #include "image/support.h"
 
 namespace qprompt {

@@ -1,7 +1,7 @@
 // Checkpoints that torch itself wrote, and prompts with known features.
+#include <ATen/ATen.h>
 
 #include "import/importer.h"
-#include "base/aten.h"
 #include "qprompt/clip.h"
 #include "qprompt/weights.h"
 

@@ -1,10 +1,10 @@
 // MaPLe, IVLP, VPT and deep text: how they meet CoOp and one another, their starts and their
 // errors.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "base/aten.h"
 #include "qprompt/prompt.h"
 #include "support/tiny_clip.h"
 

@@ -1,10 +1,10 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
 #include <random>
 
-#include "base/aten.h"
 #include "qprompt/quant.h"
 
 namespace qprompt {

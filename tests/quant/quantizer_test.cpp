@@ -1,3 +1,5 @@
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -5,7 +7,6 @@
 #include <limits>
 #include <random>
 
-#include "base/aten.h"
 #include "qprompt/quant.h"
 
 namespace qprompt {

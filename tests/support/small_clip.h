@@ -1,13 +1,13 @@
 // Small random models for the tests of the rooms engine, checkpoint and clip.
 #pragma once
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <functional>
 #include <string>
 
-#include "base/aten.h"
 #include "checkpoint/architecture.h"
 #include "qprompt/clip.h"
 #include "support/run.h"

@@ -1,7 +1,7 @@
 // Every learner trained and scored: image-side ones from pixels, conditional ones image by image.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/aten.h"
 #include "qprompt/eval.h"
 #include "qprompt/train.h"
 #include "support/tiny_clip.h"

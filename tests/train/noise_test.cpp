@@ -1,11 +1,11 @@
 // Noise while training, and being watched: neither leaves a trace where it must not.
 #include "train/impl/noise.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "base/aten.h"
 #include "qprompt/train.h"
 #include "support/tiny_clip.h"
 

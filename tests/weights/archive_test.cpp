@@ -1,8 +1,8 @@
 #include "weights/archive.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/aten.h"
 #include "weights/assembler.h"
 
 namespace qprompt {

@@ -1,7 +1,7 @@
 // Torch's files from before 1.6: read, and refused where they lie.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/aten.h"
 #include "qprompt/weights.h"
 #include "weights/legacy_archive.h"
 #include "weights/legacy_writer.h"

@@ -1,6 +1,6 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/aten.h"
 #include "weights/archive.h"
 #include "weights/assembler.h"
 #include "weights/pickle.h"

@@ -1,9 +1,9 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <csignal>
 
-#include "base/aten.h"
 #include "qprompt/base.h"
 #include "qprompt/weights.h"
 #include "weights/assembler.h"

@@ -1,11 +1,11 @@
 #include "qprompt/weights.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
 
-#include "base/aten.h"
 #include "weights/archive.h"
 #include "weights/assembler.h"
 

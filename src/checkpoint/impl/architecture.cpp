@@ -11,7 +11,7 @@ constexpr int64_t kMaxVocab = 1 << 22;
 constexpr int64_t kMaxSide = 1 << 13;
 
 /// Collects the faults of a configuration so that all of them come in one message.
-class Faults {
+class SizeFaults {
  public:
   void range(const char* what, int64_t value, int64_t low, int64_t high) {
     if (value < low || value > high) {
@@ -29,7 +29,7 @@ class Faults {
   std::string text_;
 };
 
-void check_image(const Architecture& a, Faults& faults) {
+void check_image(const Architecture& a, SizeFaults& faults) {
   const ClipConfig& c = a.config;
   faults.range("image size", c.image_size, 1, kMaxSide);
   faults.range("image width", c.image_width, 1, kMaxWidth);
@@ -143,7 +143,7 @@ std::string architecture_text(const Architecture& a) {
 
 void check_architecture(const Architecture& a, const std::string& source) {
   const ClipConfig& c = a.config;
-  Faults faults;
+  SizeFaults faults;
   faults.range("embedding width", c.embed_dim, 1, kMaxWidth);
   faults.range("context length", c.context_length, 3, kMaxSide);
   faults.range("vocabulary size", c.vocab_size, 1, kMaxVocab);
