@@ -66,6 +66,8 @@ struct Score {
   std::vector<PerClass> classes;
   std::vector<int64_t> predictions;  ///< of each scored image
   std::vector<float> confidences;    ///< softmax probability of each of them
+  /// The largest probability of a base class, one an image; where all classes are told apart.
+  std::vector<float> base_scores;
   double accuracy() const { return total == 0 ? 0 : 100.0 * double(correct) / double(total); }
 };
 /// Scores test features against class features. `labels` are those of the kept items.
@@ -74,6 +76,9 @@ Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<
 /// The same from logits (N, C) of the kept items.
 Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::vector<Item>& items,
                    const std::vector<std::string>& class_names);
+/// (N) the largest probability of the first ⌈C/2⌉ classes, which are the base ones, from logits
+/// (N, C) over all classes.
+std::vector<float> base_scores(const at::Tensor& logits);
 
 /// A test list whose images are encoded: one pass serves every prompt, seed and method.
 struct TestSet {

@@ -48,4 +48,12 @@ Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::v
   return score;
 }
 
+std::vector<float> base_scores(const at::Tensor& logits) {
+  const at::NoGradGuard no_grad;
+  const int64_t base_classes = (logits.size(1) + 1) / 2;
+  const at::Tensor best =  // (N)
+      logits.softmax(1).narrow(1, 0, base_classes).amax(1).to(at::kFloat).contiguous();
+  return {best.data_ptr<float>(), best.data_ptr<float>() + best.numel()};
+}
+
 }  // namespace qprompt

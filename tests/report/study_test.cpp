@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "report/example_study.h"
 #include "report/page_checks.h"
 #include "report/impl/study_plan.h"
 #include "support/run.h"
@@ -37,14 +38,14 @@ TEST(StudyPlanTest, APartAloneAsksForNoMoreThanItShows) {
   options.parts = {StudyPart::kBits};
   const study::Plan plan = make_plan(options);
   ASSERT_EQ(plan.cells.size(), 1 + options.bits.size());
-  for (const study::Cell& cell : plan.cells) EXPECT_FALSE(cell.curve || cell.weights);
+  for (const study::StudyCell& cell : plan.cells) EXPECT_TRUE(cell.watch().epochs.empty());
   EXPECT_EQ(plan.rows.at(1).label, "QCoOp 1 bit");
   options.bits.clear();
   EXPECT_THROW(make_plan(options), Error);
 }
 
 TEST(StudyPlanTest, EverySettingOfARowIsInWhatIsTrained) {
-  for (const study::Cell& cell : make_plan(StudyOptions{}).cells) {
+  for (const study::StudyCell& cell : make_plan(StudyOptions{}).cells) {
     EXPECT_EQ(cell.fit.train.noise, cell.setting.noise);
     EXPECT_EQ(cell.fit.train.quantization, cell.setting.quantization);
     EXPECT_EQ(cell.fit.train.quantizer.bits, cell.setting.quantizer.bits);
@@ -83,38 +84,8 @@ TEST(StudyScoreTest, HOfAnAverageIsTheHarmonicMeanOfTheAverages) {
   EXPECT_DOUBLE_EQ(score.h.deviation, 20);
 }
 
-/// A made-up result with every part in it.
-StudyResult example() {
-  StudyOptions options;
-  options.noise = {0, 0.1};
-  options.bits = {1, 4};
-  StudyResult result;
-  result.title = "<b>a & b</b>";
-  result.fingerprint = "00";
-  result.parts = options.parts;
-  result.seeds = {1, 2};
-  const study::Plan plan = make_plan(options);
-  double value = 50;
-  for (const study::PlannedRow& planned : plan.rows) {
-    StudyRow row{planned.part, planned.label, plan.cells[planned.cell].setting, 68, {}};
-    for (const uint64_t seed : result.seeds) {
-      value += 0.25;
-      row.seeds.push_back({seed, value, value + 1, 2, 0.02, {{0, 50, 50}, {1, value, 52}}});
-    }
-    result.rows.push_back(row);
-  }
-  for (const int64_t epoch : {0, 1}) {
-    const StudyStage stage{epoch, {1, 2}, {3, 4}, {0.01, 0}, {0, 0}, {5, 6}, {7, 8}, {9, 10}};
-    result.weights.epochs.push_back(stage);
-    result.weights.stages.push_back(stage);
-    result.weights.raw.push_back({epoch, -1, 1, {0.25, 0.75}});
-    result.weights.shape.push_back({epoch, -4, 4, {0.1, 0.025}});
-  }
-  return result;
-}
-
 TEST(StudyPageTest, EveryPartHasASectionATableAndFigures) {
-  const std::string page = study_html(example(), {});
+  const std::string page = study_html(example_study(), {});
   EXPECT_EQ(outside_parts(page), std::vector<std::string>{});
   EXPECT_EQ(broken_ids(page), std::vector<std::string>{});
   for (const std::string& part : study_part_names()) {
@@ -135,11 +106,11 @@ TEST(StudyPageTest, EveryPartHasASectionATableAndFigures) {
 }
 
 TEST(StudyPageTest, TheSameResultGivesTheSamePage) {
-  EXPECT_EQ(study_html(example(), {{"date", "today"}}), study_html(example(), {{"date", "today"}}));
+  EXPECT_EQ(study_html(example_study(), {{"date", "today"}}), study_html(example_study(), {{"date", "today"}}));
 }
 
 TEST(StudyFilesTest, TheJsonHoldsEveryPartSeedAndStage) {
-  const auto json = nlohmann::json::parse(study_json(example()));
+  const auto json = nlohmann::json::parse(study_json(example_study()));
   EXPECT_EQ(json["data"], "<b>a & b</b>");
   for (const std::string& part : study_part_names()) {
     ASSERT_FALSE(json["parts"][part].empty()) << part;
@@ -152,14 +123,14 @@ TEST(StudyFilesTest, TheJsonHoldsEveryPartSeedAndStage) {
 }
 
 TEST(StudyFilesTest, TheCsvFilesHaveALineForEachNumber) {
-  const auto files = study_csv(example());
+  const auto files = study_csv(example_study());
   ASSERT_EQ(files.size(), 4u);
   std::map<std::string, size_t> rows;
   for (const auto& [name, table] : files) {
     rows[name] = table.rows.size();
     for (const auto& row : table.rows) EXPECT_EQ(row.size(), table.header.size()) << name;
   }
-  EXPECT_EQ(rows["scores.csv"], example().rows.size());
+  EXPECT_EQ(rows["scores.csv"], example_study().rows.size());
   EXPECT_EQ(rows["curves.csv"], 4u);      // 2 noises × 2 epochs
   EXPECT_EQ(rows["weights.csv"], 2u);     // epochs
   EXPECT_EQ(rows["histograms.csv"], 8u);  // 2 kinds × 2 epochs × 2 bins

@@ -115,8 +115,10 @@ class MatrixPlanner final : public Planner {
 
   void add_tests(const MatrixSet& set, Opened& opened, std::vector<Cell>& cells) {
     if (base_to_new()) {
+      // The last for the scores where both halves' classes are told apart.
       opened.tests = {test_list(set.name, opened.whole, Half::kBase),
-                      test_list(set.name, opened.whole, Half::kNew)};
+                      test_list(set.name, opened.whole, Half::kNew),
+                      test_list(set.name, opened.whole, Half::kAll)};
       opened.templates = {set.templates};
       return;
     }
