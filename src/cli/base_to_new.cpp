@@ -49,7 +49,7 @@ Matrix matrix_from(const BaseToNewCommand& options) {
   return matrix;
 }
 
-void run_command(BaseToNewCommand& options, const Session& session) {
+void base_to_new_command(BaseToNewCommand& options, const Session& session) {
   Log log = make_log(session);
   use_threads(options.experiment, session, 0);
   Matrix matrix = matrix_from(options);
@@ -73,21 +73,19 @@ void run_command(BaseToNewCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_base_to_new(CLI::App& app, Session& session) {
+void add_base_to_new(Command& program, Session& session) {
   auto options = std::make_shared<BaseToNewCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "base-to-new", "train on the base classes, score base and new ones, over several seeds");
-  add_run_options(*command, *options);
-  command->get_option("--method")
-      ->description("as in train; several with commas: coop,qcoop,qmaple");
-  command->get_option("--bits")->description("bits of a quantized value; several with commas");
-  command->add_option("--seeds", options->seeds, "seeds with commas between")
-      ->capture_default_str();
-  command->add_option("--template", options->templates, "zero-shot template; several are averaged");
-  command->add_option("--published", options->published,
-                      "TOML file of published numbers that 'report' prints beside the results");
-  add_experiment_options(*command, options->experiment);
-  command->final_callback([options, &session] { run_command(*options, session); });
+  add_run_options(command, *options);
+  command.find("method").describe("as in train; several with commas: coop,qcoop,qmaple");
+  command.find("bits").describe("bits of a quantized value; several with commas");
+  command.add_text("seeds", "seeds with commas between", options->seeds);
+  command.add_text("template", "zero-shot template; several are averaged", options->templates);
+  command.add_text("published", "TOML file of published numbers that 'report' prints beside ours",
+                   options->published);
+  add_experiment_options(command, options->experiment);
+  command.on_run([options, &session] { base_to_new_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -2,11 +2,12 @@
 
 #include <filesystem>
 
-#include "base/json.h"
 #include "base/statistics.h"
 
 namespace qprompt::cli {
 namespace {
+
+using Json = JsonValue;
 
 /// One method over the seeds that are done.
 struct MethodRow {
@@ -21,7 +22,7 @@ std::vector<MethodRow> rows_of(const BaseToNew& run) {
   std::vector<MethodRow> rows;
   for (size_t i = 0; i < run.results.cells.size(); ++i) {
     const CellOutcome& cell = run.results.cells[i];
-    if (cell.state != CellState::kDone || cell.scores.size() != 2) continue;
+    if (cell.state != CellState::kDone || cell.scores.size() < 2) continue;
     if (rows.empty() || rows.back().label != cell.label) rows.push_back({cell.label, {}, {}});
     rows.back().cells.push_back(&cell);
     rows.back().folders.push_back(i < run.folders.size() ? run.folders[i] : "");
@@ -44,7 +45,7 @@ RowSummary summary_of(const MethodRow& row) {
   return {spread(base), spread(fresh), harmonic_spread(base, fresh), spread(seconds)};
 }
 
-JsonValue spread_json(const Spread& spread) {
+Json spread_json(const Spread& spread) {
   return {{"mean", spread.mean}, {"std", spread.deviation}};
 }
 
@@ -56,9 +57,9 @@ std::string title_of(const BaseToNew& run, const std::vector<MethodRow>& rows) {
              " new classes, ", base.total, " + ", fresh.total, " test images");
 }
 
-JsonValue row_json(const MethodRow& row) {
+Json row_json(const MethodRow& row) {
   const RowSummary s = summary_of(row);
-  JsonValue out{{"method", row.label},
+  Json out{{"method", row.label},
            {"payload_bytes", row.cells[0]->payload_bytes},
            {"file_bytes", row.cells[0]->file_bytes},
            {"base", spread_json(s.base)},
@@ -99,8 +100,8 @@ Table base_to_new_table(const BaseToNew& run) {
   return table;
 }
 
-std::string base_to_new_json(const BaseToNew& run) {
-  JsonValue out{{"protocol", "base-to-new"}, {"data", run.data}};
+Json base_to_new_json(const BaseToNew& run) {
+  Json out{{"protocol", "base-to-new"}, {"data", run.data}};
   const std::vector<MethodRow> rows = rows_of(run);
   if (!rows.empty()) {
     const ScoredList& base = rows[0].cells[0]->scores[0];
@@ -112,7 +113,7 @@ std::string base_to_new_json(const BaseToNew& run) {
     out["failed_images"] = base.failed + fresh.failed;
   }
   for (const MethodRow& row : rows) out["methods"].push_back(row_json(row));
-  return out.dump(-1, ' ', false, JsonValue::error_handler_t::replace);
+  return out;
 }
 
 }  // namespace qprompt::cli

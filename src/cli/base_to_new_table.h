@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "experiment/results.h"
 #include "report/table.h"
 
@@ -17,6 +18,6 @@ struct BaseToNew {
   std::string data;
 };
 Table base_to_new_table(const BaseToNew& run);
-std::string base_to_new_json(const BaseToNew& run);
+JsonValue base_to_new_json(const BaseToNew& run);
 
 }  // namespace qprompt::cli

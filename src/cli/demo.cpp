@@ -58,12 +58,12 @@ void run_demo(ExperimentOptions& options, const Session& session) {
 
 }  // namespace
 
-void add_demo(CLI::App& app, Session& session) {
+void add_demo(Command& program, Session& session) {
   auto options = std::make_shared<ExperimentOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "demo", "the main job on the embedded model and images, in a minute or two");
-  add_experiment_options(*command, *options);
-  command->final_callback([options, &session] { run_demo(*options, session); });
+  add_experiment_options(command, *options);
+  command.on_run([options, &session] { run_demo(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -63,20 +63,21 @@ std::unique_ptr<Store> open_store(const ExperimentOptions& options, std::string&
 
 }  // namespace
 
-void add_experiment_options(CLI::App& command, ExperimentOptions& options, bool copies) {
-  command.add_option("--db", options.database,
-                     "SQLite file that keeps what is finished; default: experiments.db in the "
-                     "cache, where commands share it");
-  if (copies) command.add_option("--out", options.out, "folder for copies of the prompts and run records");
-  command
-      .add_option("--jobs", options.jobs,
-                  "processes side by side, each with its own threads; at most, and with 0: as many "
-                  "as the cores carry")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command.add_flag("--retry", options.retry, "try cells again that failed");
-  command.add_option("--worker", options.invocation)->group("");
-  command.add_option("--worker-threads", options.worker_threads)->group("");
+void add_experiment_options(Command& command, ExperimentOptions& options, bool copies) {
+  command.add_text("db",
+                   "SQLite file that keeps what is finished; default: experiments.db in the cache, "
+                   "where commands share it",
+                   options.database);
+  if (copies) {
+    command.add_text("out", "folder for copies of the prompts and run records", options.out);
+  }
+  command.add_number("jobs",
+                     "processes side by side, each with its own threads; at most, and with 0: as "
+                     "many as the cores carry",
+                     options.jobs, {0, 1024});
+  command.add_flag("retry", "try cells again that failed", options.retry);
+  command.add_text("worker", "", options.invocation).hide();
+  command.add_number("worker-threads", "", options.worker_threads, {0, 1024}).hide();
 }
 
 int64_t use_threads(const ExperimentOptions& options, const Session& session, int64_t usual) {

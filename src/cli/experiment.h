@@ -19,7 +19,7 @@ struct ExperimentOptions {
   int64_t worker_threads = 0;  ///< of a child
 };
 /// Adds --db, --jobs, --retry and, where a command makes `copies`, --out.
-void add_experiment_options(CLI::App& command, ExperimentOptions& options, bool copies = true);
+void add_experiment_options(Command& command, ExperimentOptions& options, bool copies = true);
 
 /// Sets the threads of this process, and returns them: the user's; else `usual`, where 0 means all
 /// cores for one process and one core for each of several.

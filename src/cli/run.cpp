@@ -1,13 +1,10 @@
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cli/experiment.h"
 #include "experiment/recipe.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct RunCommand {
   RecipeRequest request;
@@ -74,7 +71,7 @@ void print_plan(const RunCommand& options, const Session& session, Log& log) {
   table.rows.push_back(
       {cat(open, " of ", cells.size(), " cells to do"), "", "", "", duration(total)});
   json["seconds"] = total;
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(session, table, json);
 }
 
 void print_totals(const Session& session, const Experimented& run) {
@@ -90,10 +87,10 @@ void print_totals(const Session& session, const Experimented& run) {
                   {"done", done},
                   {"failed", failed},
                   {"failures", results.failures()}};
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(session, table, json);
 }
 
-void run_command(RunCommand& options, const Session& session) {
+void run_recipe_command(RunCommand& options, const Session& session) {
   Log log = make_log(session);
   RecipeRequest& request = options.request;
   request.threads = session.threads;
@@ -109,20 +106,19 @@ void run_command(RunCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Session& session) {
+void add_run(Command& program, Session& session) {
   auto options = std::make_shared<RunCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "run", "run a recipe: methods × data sets × shots × seeds × bits, into one database");
   RecipeRequest& request = options->request;
-  command->add_option("recipe", request.recipe, "TOML file, see docs/recipes.md")->required();
-  command->add_option("--clip", request.clip, "the CLIP, in place of the recipe's");
-  command->add_option("--vocab", request.vocab, "its vocabulary, where it is not beside it");
-  command->add_option("--data", request.data, "root of CoOp's layout, in place of the recipe's");
-  command->add_option("--cache", request.cache,
-                      "folder of cached image features; none: keep nothing");
-  add_experiment_options(*command, options->experiment);
-  command->add_flag("--dry-run", options->dry, "list the cells with their estimated cost");
-  command->final_callback([options, &session] { run_command(*options, session); });
+  command.add_argument("recipe", "TOML file, see docs/recipes.md", request.recipe).require();
+  command.add_text("clip", "the CLIP, in place of the recipe's", request.clip);
+  command.add_text("vocab", "its vocabulary, where it is not beside it", request.vocab);
+  command.add_text("data", "root of CoOp's layout, in place of the recipe's", request.data);
+  command.add_text("cache", "folder of cached image features; none: keep nothing", request.cache);
+  add_experiment_options(command, options->experiment);
+  command.add_flag("dry-run", "list the cells with their estimated cost", options->dry);
+  command.on_run([options, &session] { run_recipe_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -134,7 +134,7 @@ void write_study(const StudyCommand& options, const StudyResult& result, const S
   log.note("wrote '" + path("study.html") + "'");
 }
 
-void run_command(StudyCommand& options, const Session& session) {
+void run_study_command(StudyCommand& options, const Session& session) {
   Log log = make_log(session);
   StudyOptions& study = options.study;
   use_threads(options.experiment, session, choose_data(options));
@@ -166,23 +166,21 @@ void run_command(StudyCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_study(CLI::App& app, Session& session) {
+void add_study(Command& program, Session& session) {
   auto options = std::make_shared<StudyCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "study", "the paper's figures and tables on any data, as one page; default: the demo's data");
-  add_model_options(*command, options->model, false);
-  add_data_options(*command, options->images);
-  command->get_option("--data")->required(false);
-  add_cache_options(*command, options->images);
-  command->add_option("--shots", options->shots, "training images a class, or all")
-      ->capture_default_str();
-  add_fields(*command, study_fields(options->study));
-  command->add_option("--template", options->study.templates,
-                      "zero-shot template; several are averaged");
-  command->add_option("--out", options->out, "folder of the page and the tables")
-      ->capture_default_str();
-  add_experiment_options(*command, options->experiment, false);
-  command->final_callback([options, &session] { run_command(*options, session); });
+  add_model_options(command, options->model, false);
+  add_data_options(command, options->images);
+  command.find("data").require(false);
+  add_cache_options(command, options->images);
+  command.add_text("shots", "training images a class, or all", options->shots);
+  command.add(study_fields(options->study));
+  command.add_text("template", "zero-shot template; several are averaged",
+                   options->study.templates);
+  command.add_text("out", "folder of the page and the tables", options->out);
+  add_experiment_options(command, options->experiment, false);
+  command.on_run([options, &session] { run_study_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

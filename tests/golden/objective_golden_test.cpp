@@ -7,6 +7,8 @@
 namespace qprompt {
 namespace {
 
+using namespace train;
+
 std::vector<std::string> oracle_names() {
   return golden::read_json(golden::file("oracle.json"))
       .at("class_names")

@@ -11,6 +11,8 @@
 namespace qprompt {
 namespace {
 
+using namespace train;
+
 using testing_support::open_tiny_clip;
 using testing_support::read_all;
 using testing_support::TempFolder;

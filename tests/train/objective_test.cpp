@@ -12,6 +12,8 @@
 namespace qprompt {
 namespace {
 
+using namespace train;
+
 /// Two images, two classes, in the plane; τ = 1.
 TermInput two_by_two() {
   TermInput input;

@@ -13,6 +13,8 @@
 namespace qprompt {
 namespace {
 
+using namespace train;
+
 constexpr int kSteps = 5;
 constexpr double kRate = 0.05;
 

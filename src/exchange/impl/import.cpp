@@ -201,6 +201,7 @@ TrainerLog open_log(const ImportOptions& options) {
 }  // namespace
 
 TrainerRun open_trainer_run(const ImportOptions& options) {
+  parse_choice(options.trainer, trainer_names());
   TrainerRun run;
   run.log = open_log(options);
   std::string trainer = options.trainer, from = "option";

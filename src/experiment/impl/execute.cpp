@@ -75,8 +75,9 @@ void Workshop::forget_all_but(const Cell& cell) {
 const TestSet& Workshop::opened(const TestList& list, Log& log) {
   const auto found = tests_.find(list.digest);
   if (found != tests_.end()) return found->second;
-  TestSet test = open_test_set(clip_, *list.split, Half::kAll, options_.features, log);
+  TestSet test = open_test_set(clip_, *list.split, Half::kAll, features_, log);
   test.half = list.half;
+  test.options.observer = nullptr;  // it outlives this cell
   encoded_ += test.features.encoded;
   return tests_.emplace(list.digest, std::move(test)).first->second;
 }
@@ -85,12 +86,16 @@ Outcome Workshop::execute(const Cell& cell, const Claim& claim, Heartbeat& heart
                           Observer& observer) {
   if (cell.kind != CellKind::kImages) forget_all_but(cell);
   encoded_ = 0;
+  features_ = options_.features;
+  features_.observer = &observer;
   const double started = now_seconds();
   Log log;  // keeps the warnings
   Outcome outcome;
   if (cell.kind == CellKind::kImages) outcome = encode_images(cell, log);
   if (cell.kind == CellKind::kTemplates) outcome = score_zero_shot(cell, claim, log);
-  if (cell.kind == CellKind::kPrompt) outcome = learn_and_score(cell, claim, {heartbeat, observer}, log);
+  if (cell.kind == CellKind::kPrompt) {
+    outcome = learn_and_score(cell, claim, {heartbeat, observer}, log);
+  }
   outcome.encoded += encoded_;
   outcome.took = now_seconds() - started;
   outcome.peak_memory_bytes = peak_memory_bytes();
@@ -115,13 +120,12 @@ Outcome Workshop::encode_images(const Cell& cell, Log& log) {
       random[{reader.fit.views, reader.fit.train.seed}].add(split->train);
     }
   }
-  FeatureOptions lenient = options_.features;
+  FeatureOptions lenient = features_;
   lenient.skip_broken = true;  // the cells that need a broken image say so
   encoded_ += test_features(clip_, split->image_root, plain.items(), lenient, log).encoded;
   for (const auto& [draw, items] : random) {
     Split training{split->name, split->image_root, split->class_names, items.items(), {}, {}};
-    encoded_ += train_features(clip_, training, {draw.first, draw.second}, options_.features, log)
-                    .encoded;
+    encoded_ += train_features(clip_, training, {draw.first, draw.second}, features_, log).encoded;
   }
   return {};
 }
@@ -168,6 +172,7 @@ Outcome Workshop::learn_and_score(const Cell& cell, const Claim& claim, const Un
     TrainedCell trained = train_cell(place, cell, claim);
     if (!is_trained(cell, claim.training)) {
       // The checkpoint was of a process that nobody had asked to watch: from the start.
+      store_.put(checkpoint_id(claim.training, cell.training.fit), "");
       trained = train_cell(place, cell, claim);
     }
     for (const Finding& finding : trained.findings) {

@@ -52,6 +52,7 @@ class Workshop {
   const Clip clip_;
   Store& store_;
   const RunOptions& options_;
+  FeatureOptions features_;               ///< of the present cell, which its observer watches
   std::map<std::string, TestSet> tests_;  ///< by the list's digest
   int64_t encoded_ = 0;                   ///< images that the present cell had to encode
 };

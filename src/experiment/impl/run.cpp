@@ -59,27 +59,33 @@ class CellObserver final : public Observer {
   const Heartbeat& heartbeat_;
 };
 
-/// The cell of a claim; the plan may have grown since.
-const Cell& cell_of(const PlannedMatrix& matrix, const Claim& claim) {
+/// The place of a claim's cell; the plan may have grown since.
+size_t place_of(const PlannedMatrix& matrix, const Claim& claim) {
   const auto at = static_cast<size_t>(claim.cell);
-  if (at < matrix.entries.size() && matrix.entries[at].training == claim.training) {
-    return matrix.cells[at];
-  }
+  if (at < matrix.entries.size() && matrix.entries[at].training == claim.training) return at;
   for (size_t i = 0; i < matrix.entries.size(); ++i) {
-    if (matrix.entries[i].training == claim.training) return matrix.cells[i];
+    if (matrix.entries[i].training == claim.training) return i;
   }
   fail(ErrorKind::kContent, "'", claim.experiment,
        "' was planned anew by another process with other cells; run this one again");
 }
 
-void do_cell(Workshop& workshop, const Cell& cell, const Claim& claim, Store& store,
-             Observer& observer, double lease_seconds) {
+/// A process at work on one experiment.
+struct Working {
+  Workshop& workshop;
+  Store& store;
+  const RunOptions& options;
+  Observer& observer;
+};
+
+void do_cell(const Working& working, const Cell& cell, const Claim& claim) {
+  Store& store = working.store;
   try {
     Outcome outcome;
     {
-      Heartbeat heartbeat(store, claim, lease_seconds);
-      CellObserver watching(observer, heartbeat);
-      outcome = workshop.execute(cell, claim, heartbeat, watching);
+      Heartbeat heartbeat(store, claim, working.options.lease_seconds);
+      CellObserver watching(working.observer, heartbeat);
+      outcome = working.workshop.execute(cell, claim, heartbeat, watching);
     }
     store.finish(claim, outcome);
   } catch (const std::bad_alloc&) {
@@ -93,23 +99,26 @@ void do_cell(Workshop& workshop, const Cell& cell, const Claim& claim, Store& st
   }
 }
 
-void work(Workshop& workshop, const PlannedMatrix& matrix, const std::string& experiment, Store& store,
-          const RunOptions& options, Observer& observer) {
-  const Worker self = Worker::self(options.invocation);
+void work(const Working& working, const PlannedMatrix& matrix, const std::string& experiment) {
+  Store& store = working.store;
+  const Worker self = Worker::self(working.options.invocation);
   for (;;) {
-    const auto claim = store.claim(experiment, self, options.lease_seconds);
+    const auto claim = store.claim(experiment, self, working.options.lease_seconds);
     const Results now = store.results(experiment, Detail::kStates);
     if (!claim) {
       if (now.open() == 0) return;
-      ask(&observer, "waiting for other processes", 0, now.open());
+      ask(&working.observer, "waiting for other processes", 0, now.open());
       std::this_thread::sleep_for(kWait);
       continue;
     }
-    const Cell& cell = cell_of(matrix, *claim);
+    const size_t place = place_of(matrix, *claim);
     const auto total = static_cast<int64_t>(now.cells.size());
-    CellOutcome named = now.cells.at(static_cast<size_t>(claim->cell));
-    observer.step(cell_name(named), total - now.open(), total);
-    do_cell(workshop, cell, *claim, store, observer, options.lease_seconds);
+    const std::string name = cell_name(describe_entry(matrix.entries[place]));
+    if (working.observer.step(name, total - now.open(), total) != Stop::kNo) {
+      store.release(*claim);
+      ask(&working.observer, name, total - now.open(), total);
+    }
+    do_cell(working, matrix.cells[place], *claim);
   }
 }
 
@@ -150,7 +159,7 @@ Results run(const Clip& clip, Planner& planner, Store& store, const RunOptions& 
     if (!child || !first) store.plan(heading, matrix.entries, options.retry && first);
     const bool apart = !child && options.jobs > 1 && !options.worker_command.empty();
     if (apart) run_side_by_side(heading.name, store, options, observer);
-    if (!apart) work(workshop, matrix, heading.name, store, options, observer);
+    if (!apart) work({workshop, store, options, observer}, matrix, heading.name);
     results = store.results(heading.name, Detail::kAll);
   }
 }

@@ -9,7 +9,7 @@
 #include "train/impl/objective.h"
 #include "train/impl/record.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace fs = std::filesystem;
 namespace {
 
@@ -119,7 +119,11 @@ TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& o
   return prompt;
 }
 
-void check_trainable(const Split& split) {
+void check_trainable(const Split& split, const TrainOptions& options) {
+  if (options.selection == Selection::kValidation && split.val.empty()) {
+    fail(ErrorKind::kContent, "'", split.name,
+         "' has no validation images to select an epoch by; give --selection last");
+  }
   std::set<int64_t> labels;
   for (const Item& item : split.train) labels.insert(item.label);
   if (labels.size() < 2) {
@@ -144,48 +148,10 @@ void write_result(const RecordSource& source, const TrainedPrompt& prompt, FitRe
   result.prompt = read_prompt(result.path);
 }
 
-}  // namespace
-
-Fields fit_fields(FitOptions& options) {
-  Fields all = context_fields(options.context);
-  append_all(all, train_fields(options.train));
-  all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
-                             options.views, {0, 1000}));
-  all.push_back(number_field("pixel-memory",
-                             "MiB of decoded training images kept by methods of the image tower",
-                             options.pixel_memory_mb, {0, 1'000'000}));
-  if (options.train.quantization != Quantization::kNone) {
-    append_all(all, quantizer_fields(options.train.quantizer));
-  }
-  return all;
-}
-
-std::string deciding_options(const FitOptions& options) {
-  const char* quantizations[] = {"none", "aware", "post-training"};
-  std::string text = cat("method=", method_name(static_cast<PromptMethod>(options.context.kind)),
-                         "\nquantization=",
-                         quantizations[static_cast<size_t>(options.train.quantization)],
-                         "\nshots=", options.shots, "\nclasses=", half_name(options.half),
-                         "\nseed=", options.train.seed, "\nexif-orientation=",
-                         options.features.decode.exif_orientation, "\n");
-  FitOptions copy = options;
-  for (const Field& field : fit_fields(copy)) {
-    // These decide when, not what.
-    if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
-    text += field.name + "=" + field.print() + "\n";
-  }
-  const ObjectiveOptions& objective = options.train.objective;
-  text += cat("gradient-rule=", objective.gradient_rule, " ", objective.rule_strength, "\n");
-  for (const TermUse& use : objective.terms) {
-    text += cat("term=", use.term, " ", use.weight, " ", use.group, "\n");
-  }
-  return text;
-}
-
-FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options) {
+FitResult fit(const Clip& clip, const Split& split, const FitOptions& options) {
   const double started = now_seconds();
   check_options(options.train);
-  check_trainable(split);
+  check_trainable(split, options.train);
   const std::string key = run_key(clip, split, options);
   FitResult result;
   TrainOptions recipe = options.train;
@@ -222,6 +188,52 @@ FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& opt
   result.seconds = now_seconds() - started;
   write_result({clip, split, options, run, use, key}, prompt, result);
   return result;
+}
+
+}  // namespace
+
+}  // namespace qprompt::train
+
+namespace qprompt {
+
+Fields fit_fields(FitOptions& options) {
+  Fields all = context_fields(options.context);
+  train::append_all(all, train_fields(options.train));
+  all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
+                             options.views, {0, 1000}));
+  all.push_back(number_field("pixel-memory",
+                             "MiB of decoded training images kept by methods of the image tower",
+                             options.pixel_memory_mb, {0, 1'000'000}));
+  if (options.train.quantization != Quantization::kNone) {
+    train::append_all(all, quantizer_fields(options.train.quantizer));
+  }
+  return all;
+}
+
+std::string deciding_options(const FitOptions& options) {
+  const char* quantizations[] = {"none", "aware", "post-training"};
+  std::string text = cat("method=", method_name(static_cast<PromptMethod>(options.context.kind)),
+                         "\nquantization=",
+                         quantizations[static_cast<size_t>(options.train.quantization)],
+                         "\nshots=", options.shots, "\nclasses=", half_name(options.half),
+                         "\nseed=", options.train.seed, "\nexif-orientation=",
+                         options.features.decode.exif_orientation, "\n");
+  FitOptions copy = options;
+  for (const Field& field : fit_fields(copy)) {
+    // These decide when, not what.
+    if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
+    text += field.name + "=" + field.print() + "\n";
+  }
+  const ObjectiveOptions& objective = options.train.objective;
+  text += cat("gradient-rule=", objective.gradient_rule, " ", objective.rule_strength, "\n");
+  for (const TermUse& use : objective.terms) {
+    text += cat("term=", use.term, " ", use.weight, " ", use.group, "\n");
+  }
+  return text;
+}
+
+FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options) {
+  return train::fit(clip, split, options);
 }
 
 FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options, Log& log) {

@@ -5,7 +5,7 @@
 #include "base/aten.h"
 #include "train/train.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 at::Tensor unit_rows(const at::Tensor& rows) {
@@ -104,11 +104,6 @@ double backward_groups(const Objective& objective, const TermInput& input, doubl
 
 }  // namespace
 
-at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
-                       const at::Tensor& labels, int64_t class_chunk) {
-  return cross_entropy_term(match(clip, clip.encode_text(prompts, class_chunk), image, labels));
-}
-
 Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t classes,
                      int64_t bytes) {
   Rng rng(1);
@@ -157,6 +152,16 @@ int64_t count_right(const Model& model, const std::vector<at::Tensor>& values,
     right += logits.argmax(1).item<int64_t>() == batch.labels[b].item<int64_t>() ? 1 : 0;
   }
   return right;
+}
+
+}  // namespace qprompt::train
+
+namespace qprompt {
+
+at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
+                       const at::Tensor& labels, int64_t class_chunk) {
+  const at::Tensor texts = clip.encode_text(prompts, class_chunk);  // (C, E)
+  return train::cross_entropy_term(train::match(clip, texts, image, labels));
 }
 
 }  // namespace qprompt

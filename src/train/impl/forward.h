@@ -10,7 +10,7 @@
 #include "qprompt/prompt.h"
 #include "train/impl/objective.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// Images of one step: features, or pixels where the learner prompts images.
 struct Batch {
@@ -49,4 +49,4 @@ Step gradients_of(const Model& model, const Objective& objective,
 /// How many of the images the values classify as labelled; no graph.
 int64_t count_right(const Model& model, const std::vector<at::Tensor>& values, const Batch& batch);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

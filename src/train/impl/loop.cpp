@@ -7,7 +7,7 @@
 #include "train/impl/run.h"
 #include "train/impl/state.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 /// A run at work.
@@ -222,7 +222,7 @@ TrainResult finish(Training& training, int64_t resumed) {
   return result;
 }
 
-void begin(Training& training) {
+void begin_training(Training& training) {
   const Run& run = training.run;
   training.kept_at = now_seconds();
   if (run.batch < run.options.batch) {
@@ -248,7 +248,7 @@ TrainResult run_training(const Clip& clip, const PromptLearner& learner, const T
   const double started = now_seconds();
   const Run run = prepare_run(clip, learner, data, options);
   Training training{run, initial_state(run)};
-  begin(training);
+  begin_training(training);
   const int64_t resumed = training.state.steps;
   // Inside an epoch the borders before it were told by the process that got there.
   if (resumed % run.per_epoch == 0) report_epoch(training, file_of);
@@ -263,9 +263,13 @@ TrainResult run_training(const Clip& clip, const PromptLearner& learner, const T
   return result;
 }
 
+}  // namespace qprompt::train
+
+namespace qprompt {
+
 TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
                          const TrainOptions& options) {
-  return run_training(clip, learner, data, options, nullptr);
+  return train::run_training(clip, learner, data, options, nullptr);
 }
 
 }  // namespace qprompt

@@ -7,7 +7,7 @@
 
 #include "train/train.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// The bytes of a file with these tensors; `exact`: they are float32, whatever the run's bits are.
 using FileOf = std::function<std::string(const std::vector<StoredTensor>&, bool exact)>;
@@ -16,4 +16,4 @@ using FileOf = std::function<std::string(const std::vector<StoredTensor>&, bool 
 TrainResult run_training(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
                          const TrainOptions& options, const FileOf& file_of);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

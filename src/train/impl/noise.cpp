@@ -3,7 +3,7 @@
 #include "base/aten.h"
 #include "qprompt/base.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 /// Steele, Lea and Flood's SplitMix64 output function: near keys give unrelated seeds.
@@ -29,4 +29,4 @@ at::Tensor step_noise(const NoiseKey& key, at::IntArrayRef shape, double deviati
   return noise;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// What a draw depends on, and nothing else: a resumed run draws the same.
 struct NoiseKey {
@@ -16,4 +16,4 @@ struct NoiseKey {
 /// Independent draws of N(0, deviation²), float32 of this shape, without gradient.
 at::Tensor step_noise(const NoiseKey& key, at::IntArrayRef shape, double deviation);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -5,7 +5,7 @@
 
 #include "base/aten.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 const std::vector<Term>& term_table() {
@@ -101,4 +101,4 @@ at::Tensor group_loss(const std::vector<Objective::Weighted>& group, const TermI
   return total;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -10,7 +10,7 @@
 
 #include "train/options.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// What the terms of one step read. Rows of features have length one.
 struct TermInput {
@@ -71,4 +71,4 @@ at::Tensor cosine_text_term(const TermInput& input);
 Gradients sum_rule(const std::vector<Gradients>& by_group, double strength);
 Gradients project_rule(const std::vector<Gradients>& by_group, double strength);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -6,7 +6,7 @@
 
 #include "base/aten.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 /// Kingma and Ba, algorithm 1, on a gradient that has its decay already.
@@ -77,4 +77,4 @@ std::vector<double> tensor_rates(const std::vector<ParameterSpec>& specs, double
   return rates;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

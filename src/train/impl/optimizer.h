@@ -9,7 +9,7 @@
 #include "qprompt/prompt.h"
 #include "train/options.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// What an optimizer remembers of one tensor.
 struct Moments {
@@ -33,4 +33,4 @@ void optimizer_step(const OptimizerOptions& options, const StepSize& step,
 std::vector<double> tensor_rates(const std::vector<ParameterSpec>& specs, double rate,
                                  const std::string& text);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-namespace qprompt {
+namespace qprompt::train {
 
 std::vector<bool> choose_quantized(const std::vector<ParameterSpec>& specs,
                                    const std::string& names) {
@@ -30,4 +30,4 @@ std::vector<bool> choose_quantized(const std::vector<ParameterSpec>& specs,
   return chosen;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

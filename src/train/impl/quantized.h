@@ -6,7 +6,7 @@
 
 #include "qprompt/prompt.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// One answer a tensor. `names` with commas: each is a tensor, or stands for all that begin with it
 /// and a dot, biases left out. Empty: every tensor but the biases (paper, section "What is
@@ -14,4 +14,4 @@ namespace qprompt {
 std::vector<bool> choose_quantized(const std::vector<ParameterSpec>& specs,
                                    const std::string& names);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -7,7 +7,7 @@
 #include "qprompt/version.h"
 #include "qprompt/weights.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace fs = std::filesystem;
 namespace {
 
@@ -123,4 +123,4 @@ bool finished_run(const std::string& folder, const std::string& key, FitResult& 
   return true;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -6,7 +6,7 @@
 #include "train/fit.h"
 #include "train/train.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// How the image features were had.
 struct FeatureUse {
@@ -30,4 +30,4 @@ void write_record(const RecordSource& source, const FitResult& result);
 /// whole.
 bool finished_run(const std::string& folder, const std::string& key, FitResult& result);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -1,11 +1,11 @@
 #include "base/aten.h"
 #include "train/impl/objective.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// The first group's gradient, less `strength` times its part along the second's where the two
-/// point apart; a tensor at a time (Zhu et al., "Prompt-aligned Gradient for Prompt Tuning",
-/// eq. 5). A second gradient of zero has no direction, so the first stays.
+/// point apart; a tensor at a time (Zhu et al., "Prompt-aligned Gradient for Prompt Tuning").
+/// A second gradient of zero has no direction, so the first stays.
 Gradients project_rule(const std::vector<Gradients>& by_group, double strength) {
   if (by_group.size() != 2) {
     fail(ErrorKind::kUsage, "the rule 'project' takes two groups of terms, and the objective has ",
@@ -22,4 +22,4 @@ Gradients project_rule(const std::vector<Gradients>& by_group, double strength) 
   return out;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

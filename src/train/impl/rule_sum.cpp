@@ -1,7 +1,7 @@
 #include "base/aten.h"
 #include "train/impl/objective.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 Gradients sum_rule(const std::vector<Gradients>& by_group, double) {
   Gradients total = by_group.front();
@@ -11,4 +11,4 @@ Gradients sum_rule(const std::vector<Gradients>& by_group, double) {
   return total;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -6,7 +6,7 @@
 #include "train/impl/optimizer.h"
 #include "train/impl/quantized.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 ImageList image_list(const Clip& clip, const LabelledImages& images, bool pixels,
@@ -102,4 +102,4 @@ std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, int64_t count) {
   return rng.permutation(count);
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -11,7 +11,7 @@
 #include "train/impl/store.h"
 #include "train/train.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// A list of images as batches are taken from it.
 struct ImageList {
@@ -48,4 +48,4 @@ Run prepare_run(const Clip& clip, const PromptLearner& learner, const TrainingDa
 /// generator state.
 std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, int64_t count);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

@@ -7,7 +7,7 @@
 #include "base/aten.h"
 #include "qprompt/weights.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 /// 1: between epochs, SGD only. 2: at any step, any optimizer, the best epoch.
@@ -139,4 +139,4 @@ bool load_state(const Resume& resume, const PromptLearner& learner, TrainState& 
   return true;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

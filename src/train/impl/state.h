@@ -12,7 +12,7 @@
 #include "train/impl/optimizer.h"
 #include "train/train.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// Values in the order of the learner's parameters, with what quantizes them.
 struct Weights {
@@ -45,4 +45,4 @@ void save_state(const Resume& resume, const PromptLearner& learner, const TrainS
 /// another format.
 bool load_state(const Resume& resume, const PromptLearner& learner, TrainState& state);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

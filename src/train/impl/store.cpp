@@ -2,7 +2,7 @@
 
 #include "base/aten.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 std::span<const float> values_of(const at::Tensor& flat) {
@@ -53,4 +53,4 @@ std::vector<StoredTensor> store_exact(const Storing& storing, const Weights& wei
   return tensors;
 }
 
-}  // namespace qprompt
+}  // namespace qprompt::train

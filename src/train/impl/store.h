@@ -7,7 +7,7 @@
 #include "qprompt/prompt.h"
 #include "train/impl/state.h"
 
-namespace qprompt {
+namespace qprompt::train {
 
 /// What decides how values are stored.
 struct Storing {
@@ -22,4 +22,4 @@ std::vector<StoredTensor> store_all(const Storing& storing, Weights& weights);
 /// The values as they are trained: float32, not quantized.
 std::vector<StoredTensor> store_exact(const Storing& storing, const Weights& weights);
 
-}  // namespace qprompt
+}  // namespace qprompt::train

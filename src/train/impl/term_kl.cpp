@@ -1,7 +1,7 @@
 #include "base/aten.h"
 #include "train/impl/objective.h"
 
-namespace qprompt {
+namespace qprompt::train {
 namespace {
 
 /// KL(q ‖ p) of each image and class, (B, C): q of the frozen CLIP, p of what is learned.
@@ -14,12 +14,12 @@ at::Tensor divergence(const TermInput& input) {
 
 }  // namespace
 
-/// Mean over the images (Zhu et al., "Prompt-aligned Gradient for Prompt Tuning", eq. 4; its
-/// entropy of q has no gradient).
+/// Mean over the images (Zhu et al., "Prompt-aligned Gradient for Prompt Tuning"; the
+/// entropy of q that it leaves out has no gradient).
 at::Tensor kl_term(const TermInput& input) { return divergence(input).sum(1).mean(); }
 
-/// Mean over images and classes (Khattak et al., "Self-regulating Prompts", eq. 5, as its published
-/// code divides).
+/// Mean over images and classes (Khattak et al., "Self-regulating Prompts", as its published code
+/// divides).
 at::Tensor kl_elements_term(const TermInput& input) { return divergence(input).mean(); }
 
-}  // namespace qprompt
+}  // namespace qprompt::train
