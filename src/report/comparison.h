@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/paired.h"
+#include "base/statistics.h"
 #include "report/paper.h"
 
 namespace qprompt {
@@ -37,9 +38,19 @@ struct ComparisonTable {
 };
 std::vector<ComparisonTable> layout(const std::vector<Comparison>& comparisons);
 
-/// Scores beside accuracy, means over seeds, one row a method: macro-F1 and calibration error over
-/// base, new or all classes; where the whole test list was scored too, joint accuracy (both halves'
-/// classes together), its harmonic mean, joint calibration error and OpenworldAUC.
+/// A score beside accuracy, of a method over its seeds, in percent.
+struct OtherScore {
+  std::string method, dataset;
+  int64_t shots = 0;
+  std::string name;  ///< and what it is over: "ECE, new"
+  Spread value;
+  int64_t seeds = 0;
+};
+/// Macro-F1 and calibration error over base, new or all classes; where the list of all classes was
+/// scored too, joint accuracy of base and new images (both halves' classes together), its harmonic
+/// mean, the joint calibration error and OpenworldAUC.
+std::vector<OtherScore> other_scores(const Experiment& experiment);
+/// A table a data set and number of shots, a row a method, without the scores that none has.
 std::vector<Table> score_tables(const Experiment& experiment);
 
 }  // namespace qprompt

@@ -53,12 +53,15 @@ std::vector<PaperTable> paper_tables(const Experiment& experiment);
 Table layout(const PaperTable& table);
 /// One line a number, for programs: experiment, table, method, bytes, column, mean, std, …
 Table long_table(const std::vector<Experiment>& experiments);
-/// Everything above, and per-class counts, as one JSON text.
-std::string results_json(const std::vector<Experiment>& experiments);
+/// Everything above, comparisons, other scores and per-class counts, as one JSON text.
+std::string results_json(const std::vector<Experiment>& experiments,
+                         const std::string& against = "");
 /// One page without outside parts: tables, few-shot curves, per-class results with confusion.
-/// `facts` stand at its head (PageHead).
+/// `facts` stand at its head (PageHead); `against` is what methods are compared with
+/// (report/comparison.h).
 std::string results_html(const std::vector<Experiment>& experiments,
-                         const std::vector<std::pair<std::string, std::string>>& facts);
+                         const std::vector<std::pair<std::string, std::string>>& facts,
+                         const std::string& against = "");
 
 /// Counts of one test list over all seeds of a method.
 struct ClassCounts {

@@ -1,13 +1,15 @@
-// `qprompt study` as a user runs it: killed, run again, asked for more, opened in a browser.
+// `qprompt study` as a user runs it: killed, run again, asked for more, by two processes.
 #include <gtest/gtest.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 
-#include "qprompt/base.h"
+#include "experiment/cell.h"
+#include "experiment/impl/database.h"
 #include "experiment/support.h"
-#include "report/page_checks.h"
+#include "qprompt/base.h"
 
 namespace qprompt {
 namespace {
@@ -21,12 +23,13 @@ class StudyCommandTest : public ::testing::Test {
 
   using Options = std::map<std::string, std::string>;
 
-  /// A small study; `changes` go before its options, empty values are flags.
+  /// A small study with a store of its own; `changes` override its options, empty values are flags.
   std::vector<std::string> command(const std::string& out, const Options& changes = {}) const {
     Options options{{"--clip", demo_clip()},
                     {"--data", folder_ / "data"},
                     {"--cache", folder_ / "cache"},
                     {"--out", folder_ / out},
+                    {"--db", db(out)},
                     {"--threads", "1"},
                     {"--shots", "4"},
                     {"--batch", "4"},
@@ -46,25 +49,28 @@ class StudyCommandTest : public ::testing::Test {
     }
     return words;
   }
+  std::string db(const std::string& out) const { return folder_ / (out + ".db"); }
   std::string file(const std::string& out, const std::string& name) const {
     return read_all(folder_ / (out + "/" + name));
   }
-  /// "path time" of every finished cell.
-  std::string finished(const std::string& out) const {
-    return run_shell("find " + quote(folder_ / out) +
-                     " -name result.json -printf '%p %T@\\n' | sort")
-        .out;
+  /// How many trainings were done, the same one counted as often as it was.
+  int64_t trained(const std::string& out) const {
+    Database database(db(out), StoreMode::kReadOnly);
+    Statement rows = database.prepare(
+        "SELECT count(*) FROM attempts a JOIN trainings t ON t.id = a.training "
+        "WHERE a.outcome = 'done' AND t.prompt_digest <> ''");
+    return rows.step() ? rows.integer(0) : -1;
   }
-  static int64_t lines(const std::string& text) {
-    return std::count(text.begin(), text.end(), '\n');
-  }
-  /// Kills the command once `count` cells are finished and a moment has passed.
-  RunResult kill_after(const std::string& out, int64_t count, double moment) const {
-    return run_shell(command_line(command(out, {{"--quiet", ""}})) +
-                     " & pid=$!; while kill -0 $pid 2>/dev/null; do n=$(find " +
-                     quote(folder_ / out) + " -name result.json 2>/dev/null | wc -l); [ $n -ge " +
-                     cat(count) + " ] && break; sleep 0.005; done; sleep " + cat(moment) +
-                     "; kill -9 $pid; wait $pid");
+  /// Both wrote the same, but for when and by which command.
+  void expect_equal_files(const std::string& a, const std::string& b) const {
+    static const std::regex kFacts("<dl>[^]*</dl>");
+    for (const char* name : {"study.json", "study.html", "scores.csv", "curves.csv", "weights.csv",
+                             "histograms.csv"}) {
+      EXPECT_EQ(std::regex_replace(file(a, name), kFacts, ""),
+                std::regex_replace(file(b, name), kFacts, ""))
+          << name;
+      EXPECT_FALSE(file(a, name).empty()) << name;
+    }
   }
 
   TempFolder folder_;
@@ -75,60 +81,62 @@ TEST_F(StudyCommandTest, KilledAnywhereItGoesOnToTheSamePage) {
   ASSERT_EQ(whole.code, 0) << whole.err;
   Rng rng(static_cast<uint64_t>(::getpid()));
   int killed = 0;
-  for (int i = 0; i < 8; ++i) {
-    const int64_t there = lines(finished("killed"));
-    killed +=
-        kill_after("killed", i == 0 ? 0 : there + 1, 0.001 * double(rng.below(60))).code == 137;
+  for (int i = 0; i < 6; ++i) {
+    killed += run_shell("timeout -s KILL " + cat(0.4 + 0.4 * i * rng.uniform()) + " " +
+                        command_line(command("killed", {{"--quiet", ""}})) + " > /dev/null")
+                  .code == 137;
   }
-  EXPECT_GT(killed, 4) << "the study is too small for this machine";
-  const std::string before = finished("killed");
+  EXPECT_GT(killed, 1) << "the study is too small for this machine";
   const RunResult last = run(command("killed"));
   ASSERT_EQ(last.code, 0) << last.err;
   EXPECT_EQ(last.out, whole.out);
-  for (const char* name :
-       {"study.json", "study.html", "scores.csv", "curves.csv", "weights.csv", "histograms.csv"}) {
-    EXPECT_EQ(file("killed", name), file("whole", name)) << name;
-    EXPECT_FALSE(file("whole", name).empty()) << name;
-  }
-  // What was finished was not done again, and nothing is left half done.
-  std::istringstream kept(before);
-  const std::string after = finished("killed");
-  for (std::string line; std::getline(kept, line);) {
-    EXPECT_NE(after.find(line + "\n"), std::string::npos) << line;
-  }
-  EXPECT_EQ(lines(after), lines(finished("whole")));
-  EXPECT_EQ(run_shell("find " + quote(folder_ / "killed") +
-                      " -name 'checkpoint*' -o -name 'epoch-*' -o -name '*.tmp*'")
-                .out,
-            "");
+  expect_equal_files("killed", "whole");
+  EXPECT_EQ(trained("killed"), trained("whole")) << "what was finished is not done again";
+}
+
+TEST_F(StudyCommandTest, TwoProcessesGiveTheSamePage) {
+  const RunResult one = run(command("one"));
+  ASSERT_EQ(one.code, 0) << one.err;
+  const RunResult two = run(command("two", {{"--jobs", "2"}}));
+  ASSERT_EQ(two.code, 0) << two.err;
+  EXPECT_EQ(two.out, one.out);
+  expect_equal_files("two", "one");
+  EXPECT_EQ(trained("two"), trained("one"));
 }
 
 TEST_F(StudyCommandTest, AskedForMoreItTrainsOnlyWhatIsNew) {
   const RunResult first = run(command("out", {{"--parts", "bits"}}));
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_NE(first.err.find("6 trained, 0 kept"), std::string::npos) << first.err;
+  EXPECT_EQ(trained("out"), 6);
   const RunResult again = run(command("out", {{"--parts", "bits"}}));
-  EXPECT_NE(again.err.find("0 trained, 6 kept"), std::string::npos) << again.err;
+  EXPECT_EQ(trained("out"), 6);
   EXPECT_EQ(again.out, first.out);
   // The float prompt was not watched then, so it is trained once more; two bit widths are kept.
   const RunResult more = run(command("out", {{"--parts", "bits,noise,weights"}}));
   ASSERT_EQ(more.code, 0) << more.err;
-  EXPECT_NE(more.err.find("4 trained, 4 kept"), std::string::npos) << more.err;
-  const RunResult other = run(command("out", {{"--parts", "bits"}, {"--lr", "0.01"}}));
-  EXPECT_NE(other.err.find("6 trained, 0 kept"), std::string::npos) << other.err;
+  EXPECT_EQ(trained("out"), 6 + 4);
+  ASSERT_EQ(run(command("out", {{"--parts", "bits"}, {"--lr", "0.01"}})).code, 0);
+  EXPECT_EQ(trained("out"), 10 + 6);
 }
 
-TEST_F(StudyCommandTest, ADamagedCellIsDoneAgain) {
-  ASSERT_EQ(run(command("out", {{"--parts", "noise"}})).code, 0);
-  const std::string json = file("out", "study.json");
-  std::istringstream list(finished("out"));
-  std::string path;
-  ASSERT_TRUE(list >> path);
-  write_all(path, read_all(path).substr(0, 20));
-  const RunResult again = run(command("out", {{"--parts", "noise"}}));
-  ASSERT_EQ(again.code, 0) << again.err;
-  EXPECT_NE(again.err.find("1 trained, 3 kept"), std::string::npos) << again.err;
-  EXPECT_EQ(file("out", "study.json"), json);
+TEST_F(StudyCommandTest, BaseToNewFindsWhatTheStudyTrained) {
+  ASSERT_EQ(run(command("out", {{"--parts", "bits"}, {"--bits", "2"}})).code, 0);
+  EXPECT_EQ(trained("out"), 4);
+  const RunResult same =
+      run({"base-to-new", "--clip", demo_clip(), "--data", folder_ / "data", "--cache",
+           folder_ / "cache", "--db", db("out"), "--threads", "1", "--shots", "4", "--batch", "4",
+           "--epochs", "3", "--seeds", "1,2", "--method", "coop,qcoop", "--bits", "2", "--json"});
+  ASSERT_EQ(same.code, 0) << same.err;
+  // An attempt more each, for the list over all classes; the prompts are not trained again.
+  Database database(db("out"), StoreMode::kReadOnly);
+  Statement rows = database.prepare("SELECT count(*) FROM trainings WHERE prompt_digest <> ''");
+  ASSERT_TRUE(rows.step());
+  EXPECT_EQ(rows.integer(0), 4);
+  const Json study = Json::parse(file("out", "study.json"));
+  const Json methods = Json::parse(same.out)["methods"];
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(study["parts"]["bits"][i]["h"], methods[i + 1]["h"]) << i;
+  }
 }
 
 TEST_F(StudyCommandTest, ScoresAreThoseThatEvalFindsInTheFiles) {
@@ -138,9 +146,15 @@ TEST_F(StudyCommandTest, ScoresAreThoseThatEvalFindsInTheFiles) {
   for (const Json& row : study["parts"]["bits"]) expected.insert(row["base"]["mean"].get<double>());
   std::vector<std::string> words{"eval",      "--clip", demo_clip(), "--data",  folder_ / "data",
                                  "--classes", "base",   "--json",    "--prompt"};
-  std::istringstream prompts(
-      run_shell("find " + quote(folder_ / "out") + " -name prompt.qprompt").out);
-  for (std::string path; std::getline(prompts, path);) words.push_back(path);
+  const auto store = sqlite_store(db("out"), StoreMode::kReadOnly);
+  std::string name = store->get("experiments");
+  name = name.substr(0, name.find('\n'));
+  for (const CellOutcome& cell : store->results(name, Detail::kAll).cells) {
+    if (cell.kind != "prompt") continue;
+    const std::string path = folder_ / (cell.training + ".qprompt");
+    write_all(path, store->get(prompt_id(cell.training)));
+    words.push_back(path);
+  }
   words.insert(words.end(), {"--cache", folder_ / "cache"});
   const RunResult eval = run(words);
   ASSERT_EQ(eval.code, 0) << eval.err;
@@ -149,16 +163,6 @@ TEST_F(StudyCommandTest, ScoresAreThoseThatEvalFindsInTheFiles) {
     found.insert(100 * one["correct"].get<double>() / one["total"].get<double>());
   }
   EXPECT_EQ(found, expected);
-}
-
-TEST_F(StudyCommandTest, TwoStudiesDoNotShareAFolder) {
-  const RunResult both = run_shell(
-      command_line(command("out", {{"--quiet", ""}, {"--epochs", "60"}})) +
-      " > /dev/null & pid=$!; while kill -0 $pid && ! [ -d " + quote(folder_ / "out/cells") +
-      " ]; do sleep 0.01; done; " + command_line(command("out", {{"--quiet", ""}})) +
-      "; code=$?; kill -9 $pid; wait $pid; exit $code");
-  EXPECT_EQ(both.code, 4);
-  EXPECT_NE(both.err.find("another study"), std::string::npos) << both.err;
 }
 
 TEST_F(StudyCommandTest, WrongListsAreRefused) {

@@ -1,6 +1,7 @@
 // Results for programs: CSV and JSON.
 #include "base/json.h"
 #include "base/text.h"
+#include "report/comparison.h"
 #include "report/paper.h"
 
 namespace qprompt {
@@ -53,6 +54,45 @@ JsonValue counts_json(const ClassCounts& counts) {
   return out;
 }
 
+JsonValue interval_json(const Interval& interval) {
+  return std::vector<double>{interval.low, interval.high};
+}
+
+JsonValue difference_json(const Difference& d) {
+  JsonValue out{{"classes", d.classes}, {"draws", d.draws}, {"difference", d.mean}};
+  if (d.over_draws) {
+    out["t"] = d.over_draws->t;
+    out["p"] = d.over_draws->p;
+    out["t_interval"] = interval_json(d.over_draws->interval);
+    out["visible"] = d.over_draws->visible;
+  }
+  if (d.over_images) out["bootstrap_interval"] = interval_json(*d.over_images);
+  if (d.of_first_draw) {
+    out["mcnemar"] = {{"only_first", d.of_first_draw->only_first},
+                      {"only_second", d.of_first_draw->only_second},
+                      {"p", d.of_first_draw->p}};
+  }
+  return out;
+}
+
+JsonValue comparison_json(const Comparison& comparison) {
+  JsonValue out{{"method", comparison.method},
+                {"against", comparison.against},
+                {"dataset", comparison.dataset},
+                {"shots", comparison.shots},
+                {"differences", JsonValue::array()}};
+  for (const Difference& d : comparison.differences) {
+    out["differences"].push_back(difference_json(d));
+  }
+  return out;
+}
+
+JsonValue scores_json(const OtherScore& score) {
+  return {{"method", score.method}, {"dataset", score.dataset}, {"shots", score.shots},
+          {"score", score.name},    {"mean", score.value.mean}, {"std", score.value.deviation},
+          {"seeds", score.seeds}};
+}
+
 }  // namespace
 
 std::string to_csv(const Table& table) {
@@ -88,7 +128,7 @@ Table long_table(const std::vector<Experiment>& experiments) {
   return out;
 }
 
-std::string results_json(const std::vector<Experiment>& experiments) {
+std::string results_json(const std::vector<Experiment>& experiments, const std::string& against) {
   JsonValue out = JsonValue::array();
   for (const Experiment& e : experiments) {
     JsonValue one{{"experiment", e.heading.name},
@@ -99,8 +139,14 @@ std::string results_json(const std::vector<Experiment>& experiments) {
              {"failures", e.failures},
              {"published_source", e.published.source},
              {"tables", JsonValue::array()},
+             {"comparisons", JsonValue::array()},
+             {"scores", JsonValue::array()},
              {"per_class", JsonValue::array()}};
     for (const PaperTable& table : paper_tables(e)) one["tables"].push_back(table_json(table));
+    for (const Comparison& comparison : comparisons(e, against)) {
+      one["comparisons"].push_back(comparison_json(comparison));
+    }
+    for (const OtherScore& score : other_scores(e)) one["scores"].push_back(scores_json(score));
     for (const ClassCounts& counts : class_counts(e)) {
       one["per_class"].push_back(counts_json(counts));
     }

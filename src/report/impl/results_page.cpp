@@ -4,6 +4,7 @@
 
 #include "qprompt/base.h"
 #include "report/chart.h"
+#include "report/comparison.h"
 #include "report/page.h"
 #include "report/paper.h"
 
@@ -100,7 +101,7 @@ std::string class_section(const ClassCounts& counts) {
   return out + "</details>\n";
 }
 
-std::string experiment_section(const Experiment& e, size_t number) {
+std::string experiment_section(const Experiment& e, size_t number, const std::string& against) {
   std::string out = "<h2>" + html_escape(e.heading.title) + "</h2>\n" +
                     html_paragraph(cat(protocol_names()[static_cast<size_t>(e.heading.protocol)], "; ",
                                        e.cells.size(), " of ", e.planned, " cells finished"));
@@ -118,6 +119,10 @@ std::string experiment_section(const Experiment& e, size_t number) {
   if (!charts.empty()) {
     out += "<h3>Accuracy over shots</h3>\n<div class=\"figures\">\n" + charts + "</div>\n";
   }
+  for (const ComparisonTable& one : layout(comparisons(e, against))) {
+    out += html_table(one.table) + html_paragraph(one.note);
+  }
+  for (const Table& table : score_tables(e)) out += html_table(table);
   out += "<h3>Results of each class</h3>\n";
   for (const ClassCounts& counts : class_counts(e)) out += class_section(counts);
   return out;
@@ -126,12 +131,13 @@ std::string experiment_section(const Experiment& e, size_t number) {
 }  // namespace
 
 std::string results_html(const std::vector<Experiment>& experiments,
-                         const std::vector<std::pair<std::string, std::string>>& facts) {
+                         const std::vector<std::pair<std::string, std::string>>& facts,
+                         const std::string& against) {
   std::string body = html_paragraph(
       "Accuracy in percent; mean ± population standard deviation over seeds; bytes of the stored "
       "prompt.");
   size_t number = 0;
-  for (const Experiment& e : experiments) body += experiment_section(e, ++number);
+  for (const Experiment& e : experiments) body += experiment_section(e, ++number, against);
   return html_page({"qprompt results", facts}, body);
 }
 

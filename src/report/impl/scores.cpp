@@ -93,74 +93,74 @@ Number of_joint(double (*number)(const Joint&)) {
 
 std::vector<ScoreColumn> columns_of(Protocol protocol) {
   if (protocol != Protocol::kBaseToNew) {
-    return {{"macro-F1, all %", f1_over("all")}, {"ECE, all %", error_over("all")}};
+    return {{"macro-F1, all", f1_over("all")}, {"ECE, all", error_over("all")}};
   }
   return {
-      {"macro-F1, base %", f1_over("base")},
-      {"macro-F1, new %", f1_over("new")},
-      {"ECE, base %", error_over("base")},
-      {"ECE, new %", error_over("new")},
-      {"joint, base %", of_joint([](const Joint& j) { return percent_right(j.base_right); })},
-      {"joint, new %", of_joint([](const Joint& j) { return percent_right(j.new_right); })},
-      {"joint H %", of_joint([](const Joint& j) {
+      {"macro-F1, base", f1_over("base")},
+      {"macro-F1, new", f1_over("new")},
+      {"ECE, base", error_over("base")},
+      {"ECE, new", error_over("new")},
+      {"joint, base", of_joint([](const Joint& j) { return percent_right(j.base_right); })},
+      {"joint, new", of_joint([](const Joint& j) { return percent_right(j.new_right); })},
+      {"joint H", of_joint([](const Joint& j) {
          return harmonic_mean(percent_right(j.base_right), percent_right(j.new_right));
        })},
-      {"ECE, joint %", error_over("all")},
-      {"OpenworldAUC %", of_joint([](const Joint& j) {
+      {"ECE, joint", error_over("all")},
+      {"OpenworldAUC", of_joint([](const Joint& j) {
          return openworld_auc({j.base_own, j.base_scores}, {j.new_own, j.new_scores});
        })},
   };
 }
 
-/// Without the columns that no row has.
-Table without_empty(const Table& table) {
-  Table out{table.title, {}, std::vector<std::vector<std::string>>(table.rows.size())};
-  for (size_t c = 0; c < table.header.size(); ++c) {
-    const bool has = std::any_of(table.rows.begin(), table.rows.end(),
-                                 [&](const auto& row) { return row[c] != "-"; });
-    if (!has) continue;
-    out.header.push_back(table.header[c]);
-    for (size_t r = 0; r < table.rows.size(); ++r) out.rows[r].push_back(table.rows[r][c]);
+}  // namespace
+
+std::vector<OtherScore> other_scores(const Experiment& e) {
+  std::vector<OtherScore> out;
+  const std::vector<ScoreColumn> columns = columns_of(e.heading.protocol);
+  for (const std::string& dataset : e.heading.datasets) {
+    for (const int64_t shots : e.heading.shots) {
+      for (const std::string& method : e.heading.methods) {
+        for (const ScoreColumn& column : columns) {
+          std::vector<double> values;
+          for (const CellOutcome& cell : e.cells) {
+            if (cell.label != method || (cell.kind == "prompt" && cell.shots != shots)) continue;
+            if (const auto value = column.number(cell, dataset)) values.push_back(*value);
+          }
+          if (values.empty()) continue;
+          out.push_back({method, dataset, shots, column.name, spread(values),
+                         static_cast<int64_t>(values.size())});
+        }
+      }
+    }
   }
   return out;
 }
 
-/// Means of a column over the seeds of a method; "-" where no cell has it.
-std::string cell_text(const Experiment& e, const std::string& method, const std::string& dataset,
-                      int64_t shots, const ScoreColumn& column) {
-  std::vector<double> values;
-  for (const CellOutcome& cell : e.cells) {
-    if (cell.label != method || (cell.kind == "prompt" && cell.shots != shots)) continue;
-    if (const auto value = column.number(cell, dataset)) values.push_back(*value);
-  }
-  if (values.empty()) return "-";
-  const Spread s = spread(values);
-  return percent(s.mean, values.size() > 1 ? s.deviation : -1);
-}
-
-}  // namespace
-
 std::vector<Table> score_tables(const Experiment& e) {
-  const std::vector<ScoreColumn> columns = columns_of(e.heading.protocol);
   std::vector<Table> out;
-  for (const std::string& dataset : e.heading.datasets) {
-    for (const int64_t shots : e.heading.shots) {
-      Table table{cat("Other scores, ", dataset, ", ", shots_name(shots),
-                      shots == 1 ? " shot" : shots == 0 ? " images" : " shots"),
-                  {"method"},
-                  {}};
-      for (const ScoreColumn& column : columns) table.header.push_back(column.name);
-      for (const std::string& method : e.heading.methods) {
-        std::vector<std::string> row{method};
-        for (const ScoreColumn& column : columns) {
-          row.push_back(cell_text(e, method, dataset, shots, column));
-        }
-        const bool any = std::any_of(row.begin() + 1, row.end(),
-                                     [](const std::string& text) { return text != "-"; });
-        if (any) table.rows.push_back(std::move(row));
-      }
-      if (!table.rows.empty()) out.push_back(without_empty(table));
+  std::vector<std::string> titles, names;
+  const std::vector<OtherScore> scores = other_scores(e);
+  for (const ScoreColumn& column : columns_of(e.heading.protocol)) {
+    const bool has = std::any_of(scores.begin(), scores.end(),
+                                 [&](const OtherScore& s) { return s.name == column.name; });
+    if (has) names.push_back(column.name);
+  }
+  for (const OtherScore& score : scores) {
+    const std::string title =
+        cat("Other scores in %, ", score.dataset, ", ",
+            score.shots == 0 ? "all images" : cat(score.shots, score.shots == 1 ? " shot" : " shots"));
+    if (out.empty() || out.back().title != title) {
+      out.push_back({title, {"method"}, {}});
+      out.back().header.insert(out.back().header.end(), names.begin(), names.end());
     }
+    auto& rows = out.back().rows;
+    if (rows.empty() || rows.back()[0] != score.method) {
+      rows.push_back(std::vector<std::string>(names.size() + 1, "-"));
+      rows.back()[0] = score.method;
+    }
+    const auto place = std::find(names.begin(), names.end(), score.name) - names.begin();
+    rows.back()[static_cast<size_t>(place) + 1] =
+        percent(score.value.mean, score.seeds > 1 ? score.value.deviation : -1);
   }
   return out;
 }
