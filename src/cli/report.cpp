@@ -12,6 +12,7 @@ enum class Format { kText, kMarkdown, kCsv, kJson };
 
 struct ReportCommand {
   std::string database, experiment, published, html, against;
+  DataOptions data;
   Format format = Format::kText;
 };
 
@@ -22,9 +23,9 @@ std::string tables_text(const std::vector<Experiment>& experiments, const Report
     const auto shown = [&](const Table& table) {
       return "\n" + (markdown ? to_markdown(table) : to_text(table));
     };
-    out += cat(out.empty() ? "" : "\n", markdown ? "## " : "", e.heading.title, markdown ? "\n\n" : "\n");
-    out += cat(protocol_names()[static_cast<size_t>(e.heading.protocol)], ", ", e.cells.size(), " of ",
-               e.planned, " cells finished\n");
+    out += cat(out.empty() ? "" : "\n", markdown ? "## " : "", e.heading.title,
+               markdown ? "\n\n" : "\n", protocol_names()[size_t(e.heading.protocol)], ", ",
+               e.cells.size(), " of ", e.planned, " cells finished\n");
     for (const std::string& failure : e.failures) out += "failed: " + failure + "\n";
     for (const PaperTable& table : paper_tables(e)) {
       out += shown(layout(table));
@@ -45,6 +46,26 @@ std::string results_text(const std::vector<Experiment>& experiments, const Repor
   return tables_text(experiments, options);
 }
 
+/// The images behind the results, where --data leads to them. Those of some sets may be elsewhere.
+std::vector<Pictures> pictures_of(const std::vector<Experiment>& experiments,
+                                  const DataOptions& data, Log& log) {
+  std::vector<Pictures> out;
+  if (data.root.empty()) return out;
+  for (const Experiment& e : experiments) {
+    for (const std::string& set : e.heading.datasets) {
+      DataOptions one = data;
+      if (one.dataset.empty() && find_dataset(set) != nullptr) one.dataset = set;
+      try {
+        Log quiet;
+        out.push_back({set, load_split(one, quiet)});
+      } catch (const Error& error) {
+        log.warn(cat("no pictures of ", set, ": ", error.what()));
+      }
+    }
+  }
+  return out;
+}
+
 void run_report(const ReportCommand& options, const Session& session) {
   Log log = make_log(session);
   const std::string database =
@@ -52,7 +73,9 @@ void run_report(const ReportCommand& options, const Session& session) {
   const std::vector<Experiment> experiments =
       read_results(database, options.experiment, options.published);
   if (!options.html.empty()) {
-    write_file_atomic(options.html, results_html(experiments, page_facts(session, ""), options.against));
+    const ResultsPage page{page_facts(session, ""), options.against,
+                           pictures_of(experiments, options.data, log)};
+    write_file_atomic(options.html, results_html(experiments, page));
     log.note("wrote '" + options.html + "'");
   }
   std::cout << results_text(experiments, options, session.json ? Format::kJson : options.format)
@@ -72,8 +95,13 @@ void add_report(Command& program, Session& session) {
   command.add_text("experiment", "only the one of this name", options->experiment);
   command.add_text("published", "TOML file of published numbers, in place of the recipe's",
                    options->published);
-  command.add_text("against", "what the other methods are compared with; default: the first that learns",
+  command.add_text("against",
+                   "what the other methods are compared with; default: the first that learns",
                    options->against);
+  command.add_text("data", "for the page: the images, of which confused ones are shown",
+                   options->data.root);
+  command.add_text("dataset", "for the page: the name of the data set below --data",
+                   options->data.dataset);
   command.add_text("html", "also write one page with figures and classes", options->html);
   command.add({choice_field("format", "text, markdown, csv or json", options->format,
                             {"text", "markdown", "csv", "json"})});

@@ -10,6 +10,7 @@
 
 #include "experiment/published.h"
 #include "experiment/results.h"
+#include "qprompt/dataset.h"
 #include "report/table.h"
 
 namespace qprompt {
@@ -56,12 +57,20 @@ Table long_table(const std::vector<Experiment>& experiments);
 /// Everything above, comparisons, other scores and per-class counts, as one JSON text.
 std::string results_json(const std::vector<Experiment>& experiments,
                          const std::string& against = "");
-/// One page without outside parts: tables, few-shot curves, per-class results with confusion.
-/// `facts` stand at its head (PageHead); `against` is what methods are compared with
-/// (report/comparison.h).
-std::string results_html(const std::vector<Experiment>& experiments,
-                         const std::vector<std::pair<std::string, std::string>>& facts,
-                         const std::string& against = "");
+
+/// The images of a data set, as the experiment calls it, where they are at hand.
+struct Pictures {
+  std::string dataset;
+  Split split;  ///< whole
+};
+struct ResultsPage {
+  std::vector<std::pair<std::string, std::string>> facts = {};  ///< at its head (PageHead)
+  std::string against = {};              ///< what methods are compared with (report/comparison.h)
+  std::vector<Pictures> pictures = {};  ///< for thumbnails of what is taken for what
+};
+/// One page without outside parts: tables, few-shot curves, comparisons, per-class results with
+/// confusion.
+std::string results_html(const std::vector<Experiment>& experiments, const ResultsPage& page);
 
 /// Counts of one test list over all seeds of a method.
 struct ClassCounts {

@@ -10,6 +10,7 @@
 #include "report/example_results.h"
 #include "report/example_study.h"
 #include "report/page_checks.h"
+#include "report/impl/thumbnail.h"
 
 namespace qprompt {
 namespace {
@@ -79,6 +80,44 @@ TEST(PageTest, EveryColourStandsOutFromTheGroundInBothSchemes) {
   EXPECT_EQ(schemes, 2);
 }
 
+TEST(PicturesTest, Base64IsThatOfTheStandard) {
+  EXPECT_EQ(report::base64(""), "");
+  EXPECT_EQ(report::base64("f"), "Zg==");
+  EXPECT_EQ(report::base64("fo"), "Zm8=");
+  EXPECT_EQ(report::base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(report::base64("\xff\xfe"), "//4=");
+}
+
+/// Four of the demo's images under the labels that the made-up results have.
+Split some_pictures() {
+  Split split{"a", demo_data() + "/test", {"<cat>", "dog, \"small\""}, {}, {}, {}};
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(split.image_root)) {
+    if (!entry.is_regular_file() || split.test.size() == 4) continue;
+    const int64_t label = split.test.size() < 2 ? 0 : 1;
+    split.test.push_back(
+        {std::filesystem::relative(entry.path(), split.image_root).string(), label});
+  }
+  return split;
+}
+
+TEST(PicturesTest, ImagesThatAreTakenForAnotherClassAreShown) {
+  const std::string page = results_html({few_shot()}, {{}, "", {{"a", some_pictures()}}});
+  EXPECT_EQ(outside_parts(page), std::vector<std::string>{});
+  // Zero-shot CLIP has three of four wrong, CoOp two and one.
+  EXPECT_EQ(all_of(page, "(<img )").size(), 3u + 2 + 1);
+  EXPECT_NE(page.find("&lt;cat&gt; taken for dog, &quot;small&quot;"), std::string::npos);
+  EXPECT_NE(page.find("src=\"data:image/jpeg;base64,/9j/"), std::string::npos);
+}
+
+TEST(PicturesTest, OtherImagesThanThoseThatWereScoredAreNotShown) {
+  Split other = some_pictures();
+  other.test.pop_back();
+  EXPECT_EQ(results_html({few_shot()}, {{}, "", {{"a", other}}}).find("<img"), std::string::npos);
+  Split broken = some_pictures();
+  for (Item& item : broken.test) item.path = "absent.jpg";
+  EXPECT_EQ(results_html({few_shot()}, {{}, "", {{"a", broken}}}).find("<img"), std::string::npos);
+}
+
 class BrowserTest : public ::testing::TestWithParam<Screen> {
  protected:
   void SetUp() override {
@@ -88,7 +127,7 @@ class BrowserTest : public ::testing::TestWithParam<Screen> {
 
 TEST_P(BrowserTest, ShowsPagesWithoutFaintOverlappingOrCutTexts) {
   const std::string study = study_html(example_study(), {{"date", "today"}, {"command", "qprompt study"}});
-  const std::string results = results_html({base_to_new(), few_shot()}, {{"date", "today"}});
+  const std::string results = results_html({base_to_new(), few_shot()}, {{{"date", "today"}}});
   for (const auto& [page, figures] : {std::pair{study, 19}, std::pair{results, 1}}) {
     EXPECT_EQ(outside_parts(page), std::vector<std::string>{});
     EXPECT_EQ(broken_ids(page), std::vector<std::string>{});

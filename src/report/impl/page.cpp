@@ -42,6 +42,7 @@ constexpr const char* kLayout =
     ".dot{fill:var(--c)}.field{fill:var(--s0)}"
     ".matrix{max-width:100%;height:auto;border:1px solid var(--rule)}.hit{fill:var(--s2)}"
     ".missed{fill:var(--s1)}"
+    ".pictures img{margin-right:4px;vertical-align:top}"
     "@media(max-width:32em){body{padding:.6em}td,th{padding:.15em .5em}}\n";
 
 }  // namespace

@@ -1,17 +1,20 @@
 // The page of results: tables, curves over shots, classes and what is taken for what.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "qprompt/base.h"
 #include "report/chart.h"
 #include "report/comparison.h"
+#include "report/impl/thumbnail.h"
 #include "report/page.h"
 #include "report/paper.h"
 
 namespace qprompt {
 namespace {
 
-constexpr size_t kShownConfusions = 30;
+constexpr size_t kShownConfusions = 30, kPicturedConfusions = 8;
+constexpr int64_t kShots = 3, kPictureSide = 56;
 constexpr size_t kMatrixClasses = 64;  // a larger matrix shows nothing
 
 Chart shots_chart(const PaperTable& table, const std::string& id) {
@@ -62,29 +65,81 @@ Table class_table(const ClassCounts& counts) {
   return table;
 }
 
-Table confusion_table(const ClassCounts& counts) {
-  struct Confusion {
-    int64_t images, truth, predicted;
-  };
+struct Confusion {
+  int64_t images, truth, predicted;
+};
+/// The most frequent ones first.
+std::vector<Confusion> confusions_of(const ClassCounts& counts, size_t most) {
   std::vector<Confusion> all;
   for (const auto& [pair, images] : counts.hits) {
     if (pair.first != pair.second) all.push_back({images, pair.first, pair.second});
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const auto& a, const auto& b) { return a.images > b.images; });
-  Table table{
-      cat("most frequent confusions, ", std::min(all.size(), kShownConfusions), " of ", all.size()),
-      {"class", "taken for", "images", "of"},
-      {}};
-  for (size_t i = 0; i < std::min(all.size(), kShownConfusions); ++i) {
-    const auto truth = static_cast<size_t>(all[i].truth);
-    table.rows.push_back({counts.names[truth], counts.names[size_t(all[i].predicted)],
-                          cat(all[i].images), cat(counts.total[truth])});
+  if (all.size() > most) all.resize(most);
+  return all;
+}
+
+Table confusion_table(const ClassCounts& counts) {
+  Table table{"most frequent confusions", {"class", "taken for", "images", "of"}, {}};
+  for (const Confusion& c : confusions_of(counts, kShownConfusions)) {
+    const auto truth = static_cast<size_t>(c.truth);
+    table.rows.push_back({counts.names[truth], counts.names[size_t(c.predicted)], cat(c.images),
+                          cat(counts.total[truth])});
   }
   return table;
 }
 
-std::string class_section(const ClassCounts& counts) {
+/// Images of the first draw that are taken for another class, up to kShots of each of the most
+/// frequent confusions. Empty where the images at hand are not those that were scored.
+std::string confusion_pictures(const Experiment& e, const ClassCounts& counts,
+                               const std::vector<Pictures>& pictures) {
+  const ScoredList* list = nullptr;
+  for (const CellOutcome& cell : e.cells) {
+    for (const ScoredList& one : cell.scores) {
+      const bool meant = cell.label == counts.method && cell.shots == counts.shots &&
+                         one.dataset == counts.dataset && one.half == counts.half;
+      if (meant && list == nullptr) list = &one;
+    }
+  }
+  const auto found = std::find_if(pictures.begin(), pictures.end(),
+                                  [&](const Pictures& p) { return p.dataset == counts.dataset; });
+  if (list == nullptr || found == pictures.end()) return "";
+  const Half half = counts.half == "base" ? Half::kBase
+                    : counts.half == "new" ? Half::kNew
+                                           : Half::kAll;
+  const Split split = select_half(found->split, half);
+  bool same = split.test.size() == list->truth->size();
+  for (size_t i = 0; same && i < split.test.size(); ++i) {
+    same = split.test[i].label == (*list->truth)[i];
+  }
+  if (!same) return "";
+  std::string out;
+  for (const Confusion& confusion : confusions_of(counts, kPicturedConfusions)) {
+    std::string row;
+    int64_t shown = 0;
+    for (size_t i = 0; i < split.test.size() && shown < kShots; ++i) {
+      if ((*list->truth)[i] != confusion.truth || list->predictions[i] != confusion.predicted) {
+        continue;
+      }
+      const auto path = std::filesystem::path(split.image_root) / split.test[i].path;
+      const std::string uri = report::thumbnail(path.string(), kPictureSide);
+      if (uri.empty()) continue;
+      row += cat("<img alt=\"", html_escape(counts.names[size_t(confusion.truth)]),
+                 "\" width=\"", kPictureSide, "\" height=\"", kPictureSide, "\" src=\"", uri,
+                 "\">");
+      ++shown;
+    }
+    if (row.empty()) continue;
+    out += cat("<figure class=\"pictures\">", row, "<figcaption>",
+               html_escape(counts.names[size_t(confusion.truth)]), " taken for ",
+               html_escape(counts.names[size_t(confusion.predicted)]), "</figcaption></figure>\n");
+  }
+  return out.empty() ? "" : "<div class=\"figures\">\n" + out + "</div>\n";
+}
+
+std::string class_section(const Experiment& e, const ClassCounts& counts,
+                          const std::vector<Pictures>& pictures) {
   int64_t total = 0, correct = 0;
   for (const int64_t n : counts.total) total += n;
   for (const int64_t n : counts.correct) correct += n;
@@ -98,10 +153,11 @@ std::string class_section(const ClassCounts& counts) {
     out += "<p>Confusion: true class down, predicted class across, in the table's order.</p>\n" +
            confusion_matrix(counts);
   }
+  out += confusion_pictures(e, counts, pictures);
   return out + "</details>\n";
 }
 
-std::string experiment_section(const Experiment& e, size_t number, const std::string& against) {
+std::string experiment_section(const Experiment& e, size_t number, const ResultsPage& page) {
   std::string out = "<h2>" + html_escape(e.heading.title) + "</h2>\n" +
                     html_paragraph(cat(protocol_names()[static_cast<size_t>(e.heading.protocol)], "; ",
                                        e.cells.size(), " of ", e.planned, " cells finished"));
@@ -119,26 +175,26 @@ std::string experiment_section(const Experiment& e, size_t number, const std::st
   if (!charts.empty()) {
     out += "<h3>Accuracy over shots</h3>\n<div class=\"figures\">\n" + charts + "</div>\n";
   }
-  for (const ComparisonTable& one : layout(comparisons(e, against))) {
+  for (const ComparisonTable& one : layout(comparisons(e, page.against))) {
     out += html_table(one.table) + html_paragraph(one.note);
   }
   for (const Table& table : score_tables(e)) out += html_table(table);
   out += "<h3>Results of each class</h3>\n";
-  for (const ClassCounts& counts : class_counts(e)) out += class_section(counts);
+  for (const ClassCounts& counts : class_counts(e)) {
+    out += class_section(e, counts, page.pictures);
+  }
   return out;
 }
 
 }  // namespace
 
-std::string results_html(const std::vector<Experiment>& experiments,
-                         const std::vector<std::pair<std::string, std::string>>& facts,
-                         const std::string& against) {
+std::string results_html(const std::vector<Experiment>& experiments, const ResultsPage& page) {
   std::string body = html_paragraph(
       "Accuracy in percent; mean ± population standard deviation over seeds; bytes of the stored "
       "prompt.");
   size_t number = 0;
-  for (const Experiment& e : experiments) body += experiment_section(e, ++number, against);
-  return html_page({"qprompt results", facts}, body);
+  for (const Experiment& e : experiments) body += experiment_section(e, ++number, page);
+  return html_page({"qprompt results", page.facts}, body);
 }
 
 }  // namespace qprompt
