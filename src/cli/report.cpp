@@ -68,8 +68,7 @@ std::vector<Pictures> pictures_of(const std::vector<Experiment>& experiments,
 
 void run_report(const ReportCommand& options, const Session& session) {
   Log log = make_log(session);
-  const std::string database =
-      options.database.empty() ? default_store_path("") : options.database;
+  const std::string database = options.database.empty() ? default_store_path("") : options.database;
   const std::vector<Experiment> experiments =
       read_results(database, options.experiment, options.published);
   if (!options.html.empty()) {

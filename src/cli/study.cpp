@@ -130,7 +130,8 @@ void write_study(const StudyCommand& options, const StudyResult& result, const S
   make_folder(options.out);
   for (const auto& [name, table] : study_csv(result)) write_file_atomic(path(name), to_csv(table));
   write_file_atomic(path("study.json"), study_json(result) + "\n");
-  write_file_atomic(path("study.html"), study_html(result, page_facts(session, "CLIP " + result.fingerprint)));
+  write_file_atomic(path("study.html"),
+                    study_html(result, page_facts(session, "CLIP " + result.fingerprint)));
   log.note("wrote '" + path("study.html") + "'");
 }
 
@@ -144,8 +145,8 @@ void run_study_command(StudyCommand& options, const Session& session) {
   const Clip clip = open_clip(options.model, session, log);
   options.experiment.cache = options.images.cache;
   const auto planner = study_planner(study, split, log);
-  const Experimented run = run_experiment(clip, *planner, options.experiment,
-                                          feature_options(options.images), session);
+  const Experimented run =
+      run_experiment(clip, *planner, options.experiment, feature_options(options.images), session);
   if (run.printed_by_parent) return;
   check_failures(run.results);
   StudyResult result = study_result(study, run.results, *run.store);

@@ -50,8 +50,7 @@ Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet&
 
 Score score_templates(const Clip& clip, const std::vector<std::string>& templates,
                       const TestSet& test) {
-  const at::Tensor classes =
-      zero_shot_matrix(clip, test.split.class_names, templates);  // (C, E)
+  const at::Tensor classes = zero_shot_matrix(clip, test.split.class_names, templates);  // (C, E)
   return score_on(test, class_logits(clip, test.features.features[0], classes.to(at::kCPU)),
                   test.features);
 }

@@ -65,7 +65,7 @@ struct Pictures {
 };
 struct ResultsPage {
   std::vector<std::pair<std::string, std::string>> facts = {};  ///< at its head (PageHead)
-  std::string against = {};              ///< what methods are compared with (report/comparison.h)
+  std::string against = {};             ///< what methods are compared with (report/comparison.h)
   std::vector<Pictures> pictures = {};  ///< for thumbnails of what is taken for what
 };
 /// One page without outside parts: tables, few-shot curves, comparisons, per-class results with

@@ -68,9 +68,8 @@ TEST(PairedTest, TheTTestIsThatOfScipy) {
 TEST(PairedTest, ThatManyDrawsShowTheVisibleDifferenceFourTimesInFive) {
   // Differences N(m, 1) with m as the formula says for σ = 1 and 8 draws.
   constexpr int kDraws = 8, kRepeats = 4000;
-  const double m =
-      (student_t_quantile(0.975, kDraws - 1) + student_t_quantile(0.8, kDraws - 1)) /
-      std::sqrt(double(kDraws));
+  const double m = (student_t_quantile(0.975, kDraws - 1) + student_t_quantile(0.8, kDraws - 1)) /
+                   std::sqrt(double(kDraws));
   Rng rng(5);
   int shown = 0;
   for (int r = 0; r < kRepeats; ++r) {
@@ -131,7 +130,8 @@ TEST(PairedTest, TheBootstrapOverImagesHasTheNormalIntervalOfManyImages) {
 
 TEST(PairedTest, TheBootstrapOverDrawsKeepsThePairs) {
   // Draws differ widely, their difference never: one image of four.
-  PairedHits list{{{0, 0, 0, 0}, {1, 1, 1, 0}, {1, 0, 0, 0}}, {{1, 0, 0, 0}, {1, 1, 1, 1}, {1, 1, 0, 0}}};
+  PairedHits list{{{0, 0, 0, 0}, {1, 1, 1, 0}, {1, 0, 0, 0}},
+                  {{1, 0, 0, 0}, {1, 1, 1, 1}, {1, 1, 0, 0}}};
   const Interval i = paired_bootstrap({list}, {.resamples = 500, .images = false}).at(0);
   EXPECT_DOUBLE_EQ(i.low, 25);
   EXPECT_DOUBLE_EQ(i.high, 25);

@@ -28,8 +28,8 @@ TEST(MetricsTest, TheCalibrationErrorIsThatOfBinsWithTheirUpperEdge) {
   // In one bin errors of both signs cancel: |3 − 2.5| / 4.
   EXPECT_DOUBLE_EQ(calibration_error(confidences, right, 1), 12.5);
   const std::vector<uint8_t> other{0, 0, 1, 1};
-  EXPECT_DOUBLE_EQ(calibration_error(confidences, other, 1), 12.5);   // |2 − 2.5| / 4
-  EXPECT_DOUBLE_EQ(calibration_error(confidences, other, 2), 25);     // (0.75 + 0.25) / 4
+  EXPECT_DOUBLE_EQ(calibration_error(confidences, other, 1), 12.5);  // |2 − 2.5| / 4
+  EXPECT_DOUBLE_EQ(calibration_error(confidences, other, 2), 25);    // (0.75 + 0.25) / 4
   EXPECT_EQ(calibration_error({}, {}), 0);
 }
 

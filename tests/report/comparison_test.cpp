@@ -138,8 +138,8 @@ Experiment with_joint_lists() {
   ScoredList all = test_of("a", "all", 4);
   all.classes = std::make_shared<const std::vector<std::string>>(
       std::vector<std::string>{"a", "b", "c", "d"});
-  all.truth = std::make_shared<const std::vector<int64_t>>(
-      std::vector<int64_t>{0, 0, 1, 1, 2, 2, 3, 3});
+  all.truth =
+      std::make_shared<const std::vector<int64_t>>(std::vector<int64_t>{0, 0, 1, 1, 2, 2, 3, 3});
   all.predictions = {0, 0, 1, 2, 2, 2, 0, 1};
   all.total = 8;
   all.correct = 5;

@@ -26,7 +26,8 @@ inline ScoredList test_of(const std::string& dataset, const std::string& half, i
   return test;
 }
 
-inline CellOutcome done(const std::string& label, const std::string& set, int64_t shots, uint64_t seed) {
+inline CellOutcome done(const std::string& label, const std::string& set, int64_t shots,
+                        uint64_t seed) {
   CellOutcome cell;
   cell.kind = shots > 0 ? "prompt" : "templates";
   cell.label = label;
@@ -39,7 +40,7 @@ inline CellOutcome done(const std::string& label, const std::string& set, int64_
 }
 
 inline CellOutcome cell_of(const std::string& set, uint64_t seed, int64_t base, int64_t fresh,
-                    const std::string& label = "QCoOp 1 bit") {
+                           const std::string& label = "QCoOp 1 bit") {
   CellOutcome cell = done(label, set, 16, seed);
   cell.scores = {test_of(set, "base", base), test_of(set, "new", fresh)};
   return cell;
@@ -47,8 +48,8 @@ inline CellOutcome cell_of(const std::string& set, uint64_t seed, int64_t base, 
 
 inline Experiment base_to_new() {
   Experiment e;
-  e.heading = {"main", "The main table", Protocol::kBaseToNew, {"QCoOp 1 bit"}, {"a", "b"},
-               {16},   "",               ""};
+  e.heading = {
+      "main", "The main table", Protocol::kBaseToNew, {"QCoOp 1 bit"}, {"a", "b"}, {16}, "", ""};
   e.cells = {cell_of("a", 1, 4, 2), cell_of("a", 2, 2, 2), cell_of("b", 1, 2, 1),
              cell_of("b", 2, 2, 3)};
   e.planned = 4;
@@ -60,8 +61,8 @@ inline Experiment base_to_new() {
 
 inline Experiment few_shot() {
   Experiment e;
-  e.heading = {"shots", "Few shots", Protocol::kFewShot, {"zero-shot CLIP", "CoOp"}, {"a"},
-               {1, 2},  "",          ""};
+  e.heading = {"shots", "Few shots", Protocol::kFewShot, {"zero-shot CLIP", "CoOp"}, {"a"}, {1, 2},
+               "",      ""};
   e.planned = 3;
   e.failures = {"CoOp, a: <broken>"};
   for (const int64_t shots : {0, 1, 2}) {

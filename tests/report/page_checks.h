@@ -23,7 +23,8 @@ inline std::vector<std::string> outside_parts(const std::string& page) {
   std::vector<std::string> found = all_of(page, R"((https?://|//[a-z0-9.-]+\.[a-z]{2,}/))");
   for (const char* pattern :
        {R"((<script|<link|<iframe|<object|<embed|<base|@import|javascript:|\son[a-z]+=))",
-        R"(\ssrc=['"]?((?!data:image/)[^'">\s]+))", R"(href=['"]([^#'"][^'"]*))", R"(url\(['"]?([^#'")][^)]*))"}) {
+        R"(\ssrc=['"]?((?!data:image/)[^'">\s]+))", R"(href=['"]([^#'"][^'"]*))",
+        R"(url\(['"]?([^#'")][^)]*))"}) {
     const auto more = all_of(page, pattern);
     found.insert(found.end(), more.begin(), more.end());
   }

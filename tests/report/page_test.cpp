@@ -9,8 +9,8 @@
 #include "report/browser.h"
 #include "report/example_results.h"
 #include "report/example_study.h"
-#include "report/page_checks.h"
 #include "report/impl/thumbnail.h"
+#include "report/page_checks.h"
 
 namespace qprompt {
 namespace {
@@ -45,7 +45,8 @@ double luminance(const std::string& colour) {
 }
 
 double contrast(const std::string& a, const std::string& b) {
-  const double high = std::max(luminance(a), luminance(b)), low = std::min(luminance(a), luminance(b));
+  const double high = std::max(luminance(a), luminance(b)),
+               low = std::min(luminance(a), luminance(b));
   return (high + 0.05) / (low + 0.05);
 }
 
@@ -126,7 +127,8 @@ class BrowserTest : public ::testing::TestWithParam<Screen> {
 };
 
 TEST_P(BrowserTest, ShowsPagesWithoutFaintOverlappingOrCutTexts) {
-  const std::string study = study_html(example_study(), {{"date", "today"}, {"command", "qprompt study"}});
+  const std::string study =
+      study_html(example_study(), {{"date", "today"}, {"command", "qprompt study"}});
   const std::string results = results_html({base_to_new(), few_shot()}, {{{"date", "today"}}});
   for (const auto& [page, figures] : {std::pair{study, 19}, std::pair{results, 1}}) {
     EXPECT_EQ(outside_parts(page), std::vector<std::string>{});

@@ -122,10 +122,30 @@ TEST_F(StudyCommandTest, AskedForMoreItTrainsOnlyWhatIsNew) {
 TEST_F(StudyCommandTest, BaseToNewFindsWhatTheStudyTrained) {
   ASSERT_EQ(run(command("out", {{"--parts", "bits"}, {"--bits", "2"}})).code, 0);
   EXPECT_EQ(trained("out"), 4);
-  const RunResult same =
-      run({"base-to-new", "--clip", demo_clip(), "--data", folder_ / "data", "--cache",
-           folder_ / "cache", "--db", db("out"), "--threads", "1", "--shots", "4", "--batch", "4",
-           "--epochs", "3", "--seeds", "1,2", "--method", "coop,qcoop", "--bits", "2", "--json"});
+  const RunResult same = run({"base-to-new",
+                              "--clip",
+                              demo_clip(),
+                              "--data",
+                              folder_ / "data",
+                              "--cache",
+                              folder_ / "cache",
+                              "--db",
+                              db("out"),
+                              "--threads",
+                              "1",
+                              "--shots",
+                              "4",
+                              "--batch",
+                              "4",
+                              "--epochs",
+                              "3",
+                              "--seeds",
+                              "1,2",
+                              "--method",
+                              "coop,qcoop",
+                              "--bits",
+                              "2",
+                              "--json"});
   ASSERT_EQ(same.code, 0) << same.err;
   // An attempt more each, for the list over all classes; the prompts are not trained again.
   Database database(db("out"), StoreMode::kReadOnly);

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "report/example_study.h"
-#include "report/page_checks.h"
 #include "report/impl/study_plan.h"
+#include "report/page_checks.h"
 #include "support/run.h"
 
 namespace qprompt {
@@ -106,7 +106,8 @@ TEST(StudyPageTest, EveryPartHasASectionATableAndFigures) {
 }
 
 TEST(StudyPageTest, TheSameResultGivesTheSamePage) {
-  EXPECT_EQ(study_html(example_study(), {{"date", "today"}}), study_html(example_study(), {{"date", "today"}}));
+  EXPECT_EQ(study_html(example_study(), {{"date", "today"}}),
+            study_html(example_study(), {{"date", "today"}}));
 }
 
 TEST(StudyFilesTest, TheJsonHoldsEveryPartSeedAndStage) {

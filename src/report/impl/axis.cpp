@@ -84,8 +84,8 @@ Axis place_axis(const std::vector<std::string>& places, double width) {
   for (size_t i = 0; i < places.size(); ++i) {
     const std::string text = broken(places[i], fits);
     axis.ticks.push_back({static_cast<double>(i), text});
-    axis.text_lines = std::max(
-        axis.text_lines, 1 + static_cast<int>(std::count(text.begin(), text.end(), '\n')));
+    axis.text_lines =
+        std::max(axis.text_lines, 1 + static_cast<int>(std::count(text.begin(), text.end(), '\n')));
   }
   return axis;
 }

@@ -19,8 +19,8 @@ struct Axis {
 };
 /// About `count` round ticks; the axis ends at ticks when `round_ends`, else at the values.
 Axis number_axis(double low, double high, int count, bool round_ends);
-/// One tick a place, at 0, 1, …; names too long for their share of `width` are broken at blanks, and
-/// where that is not enough, cut short.
+/// One tick a place, at 0, 1, …; names too long for their share of `width` are broken at blanks,
+/// and where that is not enough, cut short.
 Axis place_axis(const std::vector<std::string>& places, double width);
 
 /// Pixels that a text of 12-pixel letters takes, roughly, from above.

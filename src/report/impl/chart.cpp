@@ -28,9 +28,9 @@ struct Frame {
 
 std::string svg(const std::string& id, const std::string& caption, double height,
                 const std::string& content) {
-  return cat("<figure id=\"", id, "\"><svg viewBox=\"0 0 ", fixed(kWidth, 0), " ",
-             fixed(height, 0), "\" role=\"img\" aria-label=\"", html_escape(caption), "\">\n",
-             content, "</svg><figcaption>", html_escape(caption), "</figcaption></figure>\n");
+  return cat("<figure id=\"", id, "\"><svg viewBox=\"0 0 ", fixed(kWidth, 0), " ", fixed(height, 0),
+             "\" role=\"img\" aria-label=\"", html_escape(caption), "\">\n", content,
+             "</svg><figcaption>", html_escape(caption), "</figcaption></figure>\n");
 }
 
 std::string line_at(const char* kind, double x1, double y1, double x2, double y2) {
@@ -56,9 +56,8 @@ std::string legend(const Chart& chart, double& top) {
       x = kRight;
       y += kLegendRow;
     }
-    out += colour_of(chart, s) +
-           line_at(series.dashed ? "line dashed" : "line", x, y, x + 16, y) + "</g>" +
-           text_at(x + 22, y + 4, "start", series.name) + "\n";
+    out += colour_of(chart, s) + line_at(series.dashed ? "line dashed" : "line", x, y, x + 16, y) +
+           "</g>" + text_at(x + 22, y + 4, "start", series.name) + "\n";
     x += width;
     top = y + 14;
   }
@@ -109,9 +108,8 @@ Frame frame_of(const Chart& chart, double top) {
     widest = std::max(widest, report::text_width(tick.text));
   }
   frame.left = 26 + widest;
-  frame.x = chart.places.empty()
-                ? report::number_axis(first, last, 6, false)
-                : report::place_axis(chart.places, kWidth - kRight - frame.left);
+  frame.x = chart.places.empty() ? report::number_axis(first, last, 6, false)
+                                 : report::place_axis(chart.places, kWidth - kRight - frame.left);
   const double lines = frame.x.text_lines;
   frame.height = frame.bottom + 6 + 14 * lines + (chart.x_label.empty() ? 0 : 18) + 4;
   return frame;
@@ -164,8 +162,8 @@ std::string draw_steps(const Series& series, const Frame& frame) {
   if (series.marks.empty()) return "";
   const size_t count = series.marks.size();
   const double width = count > 1 ? series.marks[1].x - series.marks[0].x : 1;
-  std::string points = cat(fixed(frame.at_x(series.marks[0].x - width / 2)), ",",
-                           fixed(frame.at_y(0)), " ");
+  std::string points =
+      cat(fixed(frame.at_x(series.marks[0].x - width / 2)), ",", fixed(frame.at_y(0)), " ");
   for (const Mark& m : series.marks) {
     const std::string y = fixed(frame.at_y(m.y));
     points += cat(fixed(frame.at_x(m.x - width / 2)), ",", y, " ",
@@ -214,15 +212,15 @@ std::string draw(const Heat& heat) {
     const double column = double(i % heat.columns.size()), row = double(i / heat.columns.size());
     const double share = *high > *low ? (heat.values[i] - *low) / (*high - *low) : 0;
     const double left = frame.at_x(column - 0.48), top = frame.at_y(row + 0.47);
-    content += cat("<rect class=\"field\" x=\"", fixed(left), "\" y=\"", fixed(top),
-                   "\" width=\"", fixed(frame.at_x(column + 0.48) - left), "\" height=\"",
-                   fixed(frame.at_y(row - 0.47) - top), "\" style=\"fill-opacity:",
-                   fixed(0.04 + (kHeatOpacity - 0.04) * share, 3), "\"/>",
-                   text_at(frame.at_x(column), frame.at_y(row) - 3, "middle",
-                           percent(heat.values[i])),
-                   text_at(frame.at_x(column), frame.at_y(row) + 12, "middle",
-                           cat("(", report::short_number(heat.notes[i], 3), ")")),
-                   "\n");
+    content +=
+        cat("<rect class=\"field\" x=\"", fixed(left), "\" y=\"", fixed(top), "\" width=\"",
+            fixed(frame.at_x(column + 0.48) - left), "\" height=\"",
+            fixed(frame.at_y(row - 0.47) - top),
+            "\" style=\"fill-opacity:", fixed(0.04 + (kHeatOpacity - 0.04) * share, 3), "\"/>",
+            text_at(frame.at_x(column), frame.at_y(row) - 3, "middle", percent(heat.values[i])),
+            text_at(frame.at_x(column), frame.at_y(row) + 12, "middle",
+                    cat("(", report::short_number(heat.notes[i], 3), ")")),
+            "\n");
   }
   return svg(heat.id, heat.caption, frame.height, content);
 }

@@ -27,7 +27,9 @@ Cells cells_of(const Experiment& e, const std::string& method, const std::string
   return out;
 }
 
-bool learns(const Cells& cells) { return !cells.empty() && cells.begin()->second->kind == "prompt"; }
+bool learns(const Cells& cells) {
+  return !cells.empty() && cells.begin()->second->kind == "prompt";
+}
 
 const ScoredList* list_of(const CellOutcome& cell, const std::string& dataset,
                           const std::string& half) {
@@ -196,11 +198,11 @@ std::string p_text(double p) {
 void add_rows(const Comparison& comparison, Table& table) {
   for (const Difference& d : comparison.differences) {
     const auto& t = d.over_draws;
-    table.rows.push_back(
-        {comparison.method, d.classes, signed_number(d.mean),
-         interval_text(t ? std::optional(t->interval) : std::nullopt), t ? p_text(t->p) : "-",
-         interval_text(d.over_images), d.of_first_draw ? p_text(d.of_first_draw->p) : "-",
-         t ? percent(t->visible) : "-"});
+    table.rows.push_back({comparison.method, d.classes, signed_number(d.mean),
+                          interval_text(t ? std::optional(t->interval) : std::nullopt),
+                          t ? p_text(t->p) : "-", interval_text(d.over_images),
+                          d.of_first_draw ? p_text(d.of_first_draw->p) : "-",
+                          t ? percent(t->visible) : "-"});
   }
 }
 
@@ -237,7 +239,8 @@ std::vector<Comparison> comparisons(const Experiment& e, const std::string& agai
   if (!against.empty() && std::count(methods.begin(), methods.end(), against) == 0) {
     std::string known;
     for (const std::string& method : methods) known += (known.empty() ? "" : ", ") + method;
-    fail(ErrorKind::kUsage, "'", e.heading.name, "' has no method '", against, "'; it has: ", known);
+    fail(ErrorKind::kUsage, "'", e.heading.name, "' has no method '", against,
+         "'; it has: ", known);
   }
   const Protocol protocol = e.heading.protocol;
   if (rival.empty() || (protocol != Protocol::kBaseToNew && protocol != Protocol::kFewShot)) {

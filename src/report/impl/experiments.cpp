@@ -8,7 +8,10 @@
 namespace qprompt {
 
 Experiment experiment_of(const Results& results, const std::string& where) {
-  Experiment out{results.heading, {}, results.planned(), results.failures(),
+  Experiment out{results.heading,
+                 {},
+                 results.planned(),
+                 results.failures(),
                  parse_published(results.heading.published, where + ": published numbers")};
   for (const CellOutcome& cell : results.cells) {
     if (cell.state == CellState::kDone && cell.kind != "images") out.cells.push_back(cell);

@@ -73,9 +73,7 @@ std::string html_escape(const std::string& text) {
   return out;
 }
 
-std::string html_paragraph(const std::string& text) {
-  return "<p>" + html_escape(text) + "</p>\n";
-}
+std::string html_paragraph(const std::string& text) { return "<p>" + html_escape(text) + "</p>\n"; }
 
 std::string html_table(const Table& table) {
   std::string out =
@@ -95,15 +93,15 @@ std::string html_page(const PageHead& head, const std::string& body) {
   std::string facts;
   for (const auto& [name, text] : head.facts) {
     if (text.empty()) continue;
-    facts += cat("<dt>", html_escape(name), "</dt><dd", name == "command" ? " class=\"command\"" : "",
-                 ">", html_escape(text), "</dd>\n");
+    facts += cat("<dt>", html_escape(name), "</dt><dd",
+                 name == "command" ? " class=\"command\"" : "", ">", html_escape(text), "</dd>\n");
   }
   const std::string title = html_escape(head.title);
-  return cat("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-             "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>",
-             title, "</title><style>\n", kColours, kLayout, "</style></head>\n<body>\n<h1>", title,
-             "</h1>\n", facts.empty() ? "" : "<dl>\n" + facts + "</dl>\n", body,
-             "</body></html>\n");
+  return cat(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>",
+      title, "</title><style>\n", kColours, kLayout, "</style></head>\n<body>\n<h1>", title,
+      "</h1>\n", facts.empty() ? "" : "<dl>\n" + facts + "</dl>\n", body, "</body></html>\n");
 }
 
 std::string date_and_time() {

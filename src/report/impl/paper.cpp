@@ -158,7 +158,8 @@ PaperTable few_shot_table(const Experiment& e, const std::vector<std::string>& s
 /// Trained on the first data set, tested on all of them.
 PaperTable transfer_table(const Experiment& e) {
   const int64_t shots = e.heading.shots.empty() ? 0 : e.heading.shots.front();
-  PaperTable table{"trained on " + (e.heading.datasets.empty() ? "nothing" : e.heading.datasets[0]), {}, {}};
+  PaperTable table{
+      "trained on " + (e.heading.datasets.empty() ? "nothing" : e.heading.datasets[0]), {}, {}};
   for (const std::string& set : e.heading.datasets) table.columns.push_back(set);
   table.columns.push_back("average of the others");
   for (const std::string& method : e.heading.methods) {
@@ -190,7 +191,8 @@ std::vector<PaperTable> paper_tables(const Experiment& e) {
   std::vector<PaperTable> tables;
   if (e.heading.datasets.size() > 1) {
     tables.push_back(
-        make(e, e.heading.datasets, "average of " + std::to_string(e.heading.datasets.size()) + " data sets"));
+        make(e, e.heading.datasets,
+             "average of " + std::to_string(e.heading.datasets.size()) + " data sets"));
   }
   for (const std::string& set : e.heading.datasets) tables.push_back(make(e, {set}, set));
   return tables;

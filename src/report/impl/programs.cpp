@@ -36,9 +36,13 @@ JsonValue table_json(const PaperTable& table) {
 }
 
 JsonValue counts_json(const ClassCounts& counts) {
-  JsonValue out{{"method", counts.method},   {"dataset", counts.dataset}, {"half", counts.half},
-           {"shots", counts.shots},     {"seeds", counts.seeds},     {"classes", JsonValue::array()},
-           {"confusion", JsonValue::array()}};
+  JsonValue out{{"method", counts.method},
+                {"dataset", counts.dataset},
+                {"half", counts.half},
+                {"shots", counts.shots},
+                {"seeds", counts.seeds},
+                {"classes", JsonValue::array()},
+                {"confusion", JsonValue::array()}};
   for (size_t c = 0; c < counts.names.size(); ++c) {
     out["classes"].push_back({{"class", counts.names[c]},
                               {"total", counts.total[c]},
@@ -132,16 +136,16 @@ std::string results_json(const std::vector<Experiment>& experiments, const std::
   JsonValue out = JsonValue::array();
   for (const Experiment& e : experiments) {
     JsonValue one{{"experiment", e.heading.name},
-             {"title", e.heading.title},
-             {"protocol", protocol_names()[static_cast<size_t>(e.heading.protocol)]},
-             {"planned", e.planned},
-             {"done", e.cells.size()},
-             {"failures", e.failures},
-             {"published_source", e.published.source},
-             {"tables", JsonValue::array()},
-             {"comparisons", JsonValue::array()},
-             {"scores", JsonValue::array()},
-             {"per_class", JsonValue::array()}};
+                  {"title", e.heading.title},
+                  {"protocol", protocol_names()[static_cast<size_t>(e.heading.protocol)]},
+                  {"planned", e.planned},
+                  {"done", e.cells.size()},
+                  {"failures", e.failures},
+                  {"published_source", e.published.source},
+                  {"tables", JsonValue::array()},
+                  {"comparisons", JsonValue::array()},
+                  {"scores", JsonValue::array()},
+                  {"per_class", JsonValue::array()}};
     for (const PaperTable& table : paper_tables(e)) one["tables"].push_back(table_json(table));
     for (const Comparison& comparison : comparisons(e, against)) {
       one["comparisons"].push_back(comparison_json(comparison));

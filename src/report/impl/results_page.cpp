@@ -18,8 +18,9 @@ constexpr int64_t kShots = 3, kPictureSide = 56;
 constexpr size_t kMatrixClasses = 64;  // a larger matrix shows nothing
 
 Chart shots_chart(const PaperTable& table, const std::string& id) {
-  Chart chart{id, cat("Accuracy by training images a class, ", table.title,
-                      "; bars: ± one deviation over the seeds."),
+  Chart chart{id,
+              cat("Accuracy by training images a class, ", table.title,
+                  "; bars: ± one deviation over the seeds."),
               "", "accuracy, %", Marks::kJoinedPoints};
   chart.places = table.columns;
   for (const PaperRow& row : table.rows) {
@@ -36,15 +37,15 @@ Chart shots_chart(const PaperTable& table, const std::string& id) {
 /// True class down, predicted class across; strong is many.
 std::string confusion_matrix(const ClassCounts& counts) {
   const size_t n = counts.names.size(), cell = n <= 24 ? 14 : 8;
-  std::string out = cat("<svg class=\"matrix\" viewBox=\"0 0 ", n * cell, " ", n * cell,
-                        "\" width=\"", n * cell,
-                        "\" role=\"img\" aria-label=\"confusion matrix\">\n");
+  std::string out =
+      cat("<svg class=\"matrix\" viewBox=\"0 0 ", n * cell, " ", n * cell, "\" width=\"", n * cell,
+          "\" role=\"img\" aria-label=\"confusion matrix\">\n");
   for (const auto& [pair, images] : counts.hits) {
     const auto truth = static_cast<size_t>(pair.first), predicted = size_t(pair.second);
     const double share = double(images) / double(std::max<int64_t>(1, counts.total[truth]));
-    out += cat("<rect class=\"", truth == predicted ? "hit" : "missed", "\" x=\"",
-               cell * predicted, "\" y=\"", cell * truth, "\" width=\"", cell, "\" height=\"",
-               cell, "\" fill-opacity=\"", std::lround(12 + 88 * share), "%\"><title>",
+    out += cat("<rect class=\"", truth == predicted ? "hit" : "missed", "\" x=\"", cell * predicted,
+               "\" y=\"", cell * truth, "\" width=\"", cell, "\" height=\"", cell,
+               "\" fill-opacity=\"", std::lround(12 + 88 * share), "%\"><title>",
                html_escape(counts.names[truth]), " as ", html_escape(counts.names[predicted]), ": ",
                images, " of ", counts.total[truth], "</title></rect>");
   }
@@ -105,7 +106,7 @@ std::string confusion_pictures(const Experiment& e, const ClassCounts& counts,
   const auto found = std::find_if(pictures.begin(), pictures.end(),
                                   [&](const Pictures& p) { return p.dataset == counts.dataset; });
   if (list == nullptr || found == pictures.end()) return "";
-  const Half half = counts.half == "base" ? Half::kBase
+  const Half half = counts.half == "base"  ? Half::kBase
                     : counts.half == "new" ? Half::kNew
                                            : Half::kAll;
   const Split split = select_half(found->split, half);
@@ -125,9 +126,8 @@ std::string confusion_pictures(const Experiment& e, const ClassCounts& counts,
       const auto path = std::filesystem::path(split.image_root) / split.test[i].path;
       const std::string uri = report::thumbnail(path.string(), kPictureSide);
       if (uri.empty()) continue;
-      row += cat("<img alt=\"", html_escape(counts.names[size_t(confusion.truth)]),
-                 "\" width=\"", kPictureSide, "\" height=\"", kPictureSide, "\" src=\"", uri,
-                 "\">");
+      row += cat("<img alt=\"", html_escape(counts.names[size_t(confusion.truth)]), "\" width=\"",
+                 kPictureSide, "\" height=\"", kPictureSide, "\" src=\"", uri, "\">");
       ++shown;
     }
     if (row.empty()) continue;
@@ -159,8 +159,8 @@ std::string class_section(const Experiment& e, const ClassCounts& counts,
 
 std::string experiment_section(const Experiment& e, size_t number, const ResultsPage& page) {
   std::string out = "<h2>" + html_escape(e.heading.title) + "</h2>\n" +
-                    html_paragraph(cat(protocol_names()[static_cast<size_t>(e.heading.protocol)], "; ",
-                                       e.cells.size(), " of ", e.planned, " cells finished"));
+                    html_paragraph(cat(protocol_names()[static_cast<size_t>(e.heading.protocol)],
+                                       "; ", e.cells.size(), " of ", e.planned, " cells finished"));
   for (const std::string& failure : e.failures) {
     out += "<p class=\"failed\">failed: " + html_escape(failure) + "</p>\n";
   }

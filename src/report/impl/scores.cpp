@@ -51,24 +51,24 @@ Number error_over(const std::string& half) {
 
 /// The test images of both halves, told apart among all classes, beside each half's own result.
 struct Joint {
-  std::vector<uint8_t> base_right, new_right;    ///< among all classes
-  std::vector<float> base_scores, new_scores;    ///< largest probability of a base class
-  std::vector<uint8_t> base_own, new_own;        ///< among the own half's classes
+  std::vector<uint8_t> base_right, new_right;  ///< among all classes
+  std::vector<float> base_scores, new_scores;  ///< largest probability of a base class
+  std::vector<uint8_t> base_own, new_own;      ///< among the own half's classes
 };
 
 std::optional<Joint> joint_of(const CellOutcome& cell, const std::string& dataset) {
   const ScoredList *all = scored(cell, dataset, "all"), *base = scored(cell, dataset, "base"),
                    *fresh = scored(cell, dataset, "new");
   if (all == nullptr || base == nullptr || fresh == nullptr) return {};
-  if (all->base_scores.size() != all->predictions.size() || all->total != base->total + fresh->total) {
+  if (all->base_scores.size() != all->predictions.size() ||
+      all->total != base->total + fresh->total) {
     return {};
   }
   Joint out;
   const auto base_classes = static_cast<int64_t>(base->classes->size());
   for (size_t i = 0; i < all->predictions.size(); ++i) {
     const bool is_base = (*all->truth)[i] < base_classes;
-    (is_base ? out.base_right : out.new_right)
-        .push_back(all->predictions[i] == (*all->truth)[i]);
+    (is_base ? out.base_right : out.new_right).push_back(all->predictions[i] == (*all->truth)[i]);
     (is_base ? out.base_scores : out.new_scores).push_back(all->base_scores[i]);
   }
   out.base_own = right_of(*base);
@@ -146,9 +146,9 @@ std::vector<Table> score_tables(const Experiment& e) {
     if (has) names.push_back(column.name);
   }
   for (const OtherScore& score : scores) {
-    const std::string title =
-        cat("Other scores in %, ", score.dataset, ", ",
-            score.shots == 0 ? "all images" : cat(score.shots, score.shots == 1 ? " shot" : " shots"));
+    const std::string title = cat(
+        "Other scores in %, ", score.dataset, ", ",
+        score.shots == 0 ? "all images" : cat(score.shots, score.shots == 1 ? " shot" : " shots"));
     if (out.empty() || out.back().title != title) {
       out.push_back({title, {"method"}, {}});
       out.back().header.insert(out.back().header.end(), names.begin(), names.end());

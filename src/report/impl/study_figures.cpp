@@ -103,9 +103,8 @@ std::string weights_figures(const StudyResult& result) {
                  "epoch", "‖W_e − W_{e−1}‖ / ‖W_{e−1}‖"};
   distance.series = {between_epochs(result, "", &StudyStage::distance)};
   for (Chart* chart : {&variance, &outliers, &kl, &distance}) chart->from_zero = true;
-  return histogram_figure(raw, result.weights.raw) +
-         histogram_figure(shape, result.weights.shape) + draw(variance) + draw(outliers) +
-         draw(kl) + draw(distance);
+  return histogram_figure(raw, result.weights.raw) + histogram_figure(shape, result.weights.shape) +
+         draw(variance) + draw(outliers) + draw(kl) + draw(distance);
 }
 
 /// The numbers of bits that rows have, in order of first appearance.

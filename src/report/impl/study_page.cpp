@@ -1,9 +1,9 @@
 // One page: what was asked, each part with its words, table and figures.
-#include "report/study.h"
 #include "qprompt/version.h"
-#include "report/page.h"
 #include "report/impl/study_figures.h"
 #include "report/impl/study_summary.h"
+#include "report/page.h"
+#include "report/study.h"
 
 namespace qprompt {
 namespace {
@@ -65,12 +65,12 @@ std::string joined(const std::vector<uint64_t>& numbers) {
 std::string opening(const StudyResult& result) {
   const std::string shots =
       result.shots == 0 ? "all images" : cat(result.shots, result.shots == 1 ? " shot" : " shots");
-  std::string out = html_paragraph(cat("Data: ", result.title, ", trained on ", result.base_classes,
-                       " base classes, tested on ", result.base_images, " images of these and ",
-                       result.new_images, " of ", result.new_classes, " new classes. ", shots, ", ",
-                       result.epochs, " epochs, batches of ", result.batch, ", seeds ",
-                       joined(result.seeds), ". CLIP ", result.fingerprint, ", qprompt ", kVersion,
-                       "."));
+  std::string out = html_paragraph(
+      cat("Data: ", result.title, ", trained on ", result.base_classes, " base classes, tested on ",
+          result.base_images, " images of these and ", result.new_images, " of ",
+          result.new_classes, " new classes. ", shots, ", ", result.epochs, " epochs, batches of ",
+          result.batch, ", seeds ", joined(result.seeds), ". CLIP ", result.fingerprint,
+          ", qprompt ", kVersion, "."));
   out += html_paragraph(
       "Accuracy in percent, mean ± population standard deviation over the seeds. H is the harmonic "
       "mean of the mean base and new accuracies, its ± comes from the seeds' own H. Every accuracy "

@@ -32,8 +32,7 @@ class PlanMaker {
     plan_.cells[at].curve |= part == StudyPart::kNoise;
     // The first noise shows how far the context's values lie apart at the start.
     const bool first = plan_.rows.empty() || plan_.rows.back().part != part;
-    plan_.cells[at].weights |=
-        part == StudyPart::kWeights || (part == StudyPart::kNoise && first);
+    plan_.cells[at].weights |= part == StudyPart::kWeights || (part == StudyPart::kNoise && first);
     plan_.cells[at].described |= part == StudyPart::kWeights;
     plan_.rows.push_back({part, label, at});
   }

@@ -14,8 +14,8 @@ class StudyPlanner final : public Planner {
 
   Heading heading() const override {
     Heading heading;
-    heading.title = "A study of quantized prompts: " +
-                    (options_.title.empty() ? split_.name : options_.title);
+    heading.title =
+        "A study of quantized prompts: " + (options_.title.empty() ? split_.name : options_.title);
     heading.methods = {"zero-shot CLIP"};
     for (const StudyCell& cell : plan_.cells) heading.methods.push_back(cell.label);
     heading.datasets = {split_.name};

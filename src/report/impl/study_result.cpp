@@ -47,8 +47,8 @@ StudySeed seed_of(const Store& store, const CellOutcome& cell, const StudyCell& 
   if (cell.state != CellState::kDone || cell.scores.size() != kLists) {
     fail(ErrorKind::kContent, "a study needs all of its trainings; not done: ", cell_name(cell));
   }
-  StudySeed seed{cell.seed, cell.scores[0].accuracy(), cell.scores[1].accuracy(),
-                 fits_of(store, cell), 0, {}};
+  StudySeed seed{
+      cell.seed, cell.scores[0].accuracy(), cell.scores[1].accuracy(), fits_of(store, cell), 0, {}};
   if (!planned.curve) return seed;
   for (size_t i = 0; i + 1 < cell.watched.size(); i += kLists) {
     const ScoredList &base = cell.watched[i], &fresh = cell.watched[i + 1];

@@ -1,6 +1,6 @@
 // The parts as tables for people.
-#include "report/study.h"
 #include "report/impl/study_summary.h"
+#include "report/study.h"
 
 #include <cmath>
 
