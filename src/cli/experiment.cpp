@@ -95,7 +95,7 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
   const std::shared_ptr<Store> store = open_store(options, out.database, log);
   out.store = store;
   LogObserver observer(log);
-  RunOptions run_options;
+  qprompt::RunOptions run_options;
   run_options.features = features;
   run_options.device = session.device;
   run_options.dtype = session.dtype;

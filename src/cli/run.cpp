@@ -43,7 +43,7 @@ void print_plan(const RunCommand& options, const Session& session, Log& log) {
   const auto store =
       std::filesystem::exists(path) ? sqlite_store(path, StoreMode::kReadOnly) : nullptr;
   LogObserver observer(log);
-  RunOptions run_options;
+  qprompt::RunOptions run_options;
   run_options.features = features_of(opened.recipe);
   run_options.device = session.device;
   run_options.dtype = session.dtype;

@@ -163,5 +163,16 @@ TEST_F(RecipeTest, PublishedNumbersAgreeWithTheirAverages) {
   EXPECT_GE(checked, 7 + 4 + 5);
 }
 
+TEST_F(RecipeTest, AFormatThatIsNotThisOneIsRefusedWithItsNumber) {
+  EXPECT_NO_THROW(read("format = 1\nmethods = [\"coop\"]\ndatasets = [\"garments\"]\n"));
+  try {
+    read("format = 2\nmethods = [\"coop\"]\ndatasets = [\"garments\"]\n");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kContent);
+    EXPECT_NE(std::string(e.what()).find("format 2"), std::string::npos) << e.what();
+  }
+}
+
 }  // namespace
 }  // namespace qprompt

@@ -1,6 +1,7 @@
 // What every store does: one suite for SQLite's and the one in memory.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "experiment/store.h"

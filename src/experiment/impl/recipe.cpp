@@ -10,6 +10,7 @@ namespace qprompt {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr int64_t kRecipeFormat = 1;
 constexpr int64_t kMaxRecipeBytes = 1 << 20;
 constexpr int64_t kMaxThreads = 1024;
 constexpr double kMaxCells = 100'000;
@@ -293,6 +294,11 @@ Recipe read_recipe(const RecipeRequest& request) {
   recipe.text = read_file(request.recipe, kMaxRecipeBytes);
   const toml::table parsed = parse_toml(recipe.text, recipe.path);
   TomlTable root(parsed, recipe.path, "");
+  if (const int64_t format = root.integer("format", kRecipeFormat); format != kRecipeFormat) {
+    root.refuse(root.line_of("format"), cat("this is a recipe of format ", format,
+                                            "; this qprompt reads format ", kRecipeFormat,
+                                            ". Use the version that it was written for"));
+  }
   recipe.name = root.text("name", fs::path(recipe.path).stem().string());
   recipe.title = root.text("title", recipe.name);
   const std::string protocol = root.text("protocol", "base-to-new");

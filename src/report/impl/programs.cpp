@@ -7,7 +7,7 @@
 namespace qprompt {
 namespace {
 
-std::string number(double value) { return JsonValue(value).text(); }
+std::string exact_number(double value) { return JsonValue(value).text(); }
 
 JsonValue measure_json(const std::string& column, const Measure& m) {
   JsonValue out{{"column", column}, {"mean", nullptr}, {"std", nullptr}, {"seeds", m.seeds}};
@@ -121,10 +121,10 @@ Table long_table(const std::vector<Experiment>& experiments) {
         for (size_t c = 0; c < row.measures.size(); ++c) {
           const Measure& m = row.measures[c];
           out.rows.push_back({e.heading.name, table.title, row.method, std::to_string(row.bytes),
-                              table.columns[c], m.mean ? number(*m.mean) : "",
-                              m.mean ? number(m.deviation) : "", std::to_string(m.seeds),
-                              m.published ? number(*m.published) : "",
-                              m.mean && m.published ? number(*m.mean - *m.published) : ""});
+                              table.columns[c], m.mean ? exact_number(*m.mean) : "",
+                              m.mean ? exact_number(m.deviation) : "", std::to_string(m.seeds),
+                              m.published ? exact_number(*m.published) : "",
+                              m.mean && m.published ? exact_number(*m.mean - *m.published) : ""});
         }
       }
     }
