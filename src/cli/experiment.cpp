@@ -63,12 +63,14 @@ std::unique_ptr<Store> open_store(const ExperimentOptions& options, std::string&
 
 }  // namespace
 
-void add_experiment_options(Command& command, ExperimentOptions& options) {
+void add_experiment_options(Command& command, ExperimentOptions& options, bool copies) {
   command.add_text("db",
                    "SQLite file that keeps what is finished; default: experiments.db in the cache, "
                    "where commands share it",
                    options.database);
-  command.add_text("out", "folder for copies of the prompts and run records", options.out);
+  if (copies) {
+    command.add_text("out", "folder for copies of the prompts and run records", options.out);
+  }
   command.add_number("jobs",
                      "processes side by side, each with its own threads; at most, and with 0: as "
                      "many as the cores carry",
@@ -90,7 +92,8 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
                             const FeatureOptions& features, const Session& session) {
   Experimented out;
   Log log = make_log(session);
-  const auto store = open_store(options, out.database, log);
+  const std::shared_ptr<Store> store = open_store(options, out.database, log);
+  out.store = store;
   LogObserver observer(log);
   qprompt::RunOptions run_options;
   run_options.features = features;

@@ -8,9 +8,15 @@
 #include <vector>
 
 #include "qprompt/base.h"
-#include "qprompt/report.h"
 
 namespace qprompt {
+
+/// The field's four ways of measuring a prompt: train on the base half and test both halves; train
+/// on K images a class and test all classes; train on one data set and test others, or shifted
+/// versions of itself.
+enum class Protocol { kBaseToNew, kFewShot, kCrossDataset, kDomain };
+/// "base-to-new", "few-shot", "cross-dataset", "domain"; the choices of a recipe's `protocol`.
+const std::vector<std::string>& protocol_names();
 
 /// What an experiment is called, and how its cells are laid out in a report.
 struct Heading {
@@ -34,6 +40,8 @@ struct ScoredList {
   std::shared_ptr<const std::vector<int64_t>> truth;  ///< indices into `classes`
   std::vector<int64_t> predictions;                   ///< likewise
   std::vector<float> confidences;                     ///< probability of the predicted class
+  /// Of lists over all classes: the largest probability of a base class, one an image.
+  std::vector<float> base_scores;
 
   double accuracy() const { return total == 0 ? 0 : 100.0 * double(correct) / double(total); }
 };

@@ -36,22 +36,19 @@ const Rooms& allowed_rooms() {
       {"exchange",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "quant",
         "artifact"}},
-      {"report", {"base", "eval"}},
       {"experiment",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report"}},
-      {"run", {"base", "eval", "report", "experiment", "clip", "dataset", "features", "artifact",
-               "train"}},
-      {"study",
-       {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report", "experiment"}},
+        "artifact", "train", "eval"}},
+      {"report",
+       {"base", "image", "clip", "dataset", "features", "quant", "artifact", "train", "eval",
+        "experiment"}},
   };
   return kRooms;
 }
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base",  "engine",   "checkpoint", "clip",
+  static const std::set<std::string> kRooms{"base",  "engine",   "checkpoint", "clip", "report", "eval",
                                             "train", "exchange", "experiment"};
   return kRooms;
 }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "experiment/impl/toml_reader.h"
+#include "experiment/published.h"
 
 namespace qprompt {
 namespace fs = std::filesystem;

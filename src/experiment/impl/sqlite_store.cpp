@@ -270,7 +270,7 @@ void SqliteStore::keep_score(const Claim& claim, const NewScore& score) {
       .bind(names)
       .bind_blob(truth)
       .execute();
-  database_.prepare("INSERT INTO scores VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING")
+  database_.prepare("INSERT INTO scores VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING")
       .bind(score.id)
       .bind(claim.training)
       .bind(digest.hex())
@@ -279,6 +279,7 @@ void SqliteStore::keep_score(const Claim& claim, const NewScore& score) {
       .bind(list.failed)
       .bind_blob(pack_indices(list.predictions))
       .bind_blob(pack_floats(list.confidences))
+      .bind_blob(pack_floats(list.base_scores))
       .execute();
 }
 
