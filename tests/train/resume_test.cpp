@@ -12,7 +12,7 @@ namespace {
 using testing_support::open_tiny_clip;
 using testing_support::TempFolder;
 
-struct Killed {};
+struct KilledAtStep {};
 
 /// Says stop after a step, or kills the run there, as SIGKILL does: nothing more is written.
 class EndsAfter : public Observer {
@@ -22,7 +22,7 @@ class EndsAfter : public Observer {
     EXPECT_EQ(what, "training");
     seen.push_back(done);
     if (done != step_) return Stop::kNo;
-    if (why_ == Stop::kNo) throw Killed{};
+    if (why_ == Stop::kNo) throw KilledAtStep{};
     return why_;
   }
   void epoch(const EpochReport& report) override { epochs.push_back(report.epoch); }
@@ -102,7 +102,7 @@ TEST_F(ResumeTest, AKillAtAnyStepLosesNothingThatACheckpointHolds) {
       TempFolder folder;
       EndsAfter killer(step, Stop::kNo), watcher(-1, Stop::kNo);
       options.observer = &killer;
-      EXPECT_THROW(train(options, folder / "checkpoint"), Killed);
+      EXPECT_THROW(train(options, folder / "checkpoint"), KilledAtStep);
       options.observer = &watcher;
       const TrainResult resumed = train(options, folder / "checkpoint");
       EXPECT_EQ(resumed.resumed_steps, step) << "a checkpoint was written after every step";

@@ -19,7 +19,7 @@ namespace qprompt::engine {
 namespace HWY_NAMESPACE {
 
 // Rows of a tile, whose sums stay in registers, two vectors each: 12 of 16 registers, or 24 of 32.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_ARCH_ARM_A64
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_ARCH_ARM_A64  // and better than AVX3
 constexpr int kPanelTile = 12;
 #else
 constexpr int kPanelTile = 6;

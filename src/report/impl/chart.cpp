@@ -16,7 +16,7 @@ using report::Axis;
 using report::fixed;
 using report::text_at;
 
-constexpr double kWidth = 380, kPlotHeight = 200, kTop = 8, kRight = 10, kLegendRow = 18;
+constexpr double kWidth = 380, kPlotHeight = 200, kTop = 8, kRight = 16, kLegendRow = 18;
 
 /// Where the plot lies on the canvas, and its axes.
 struct Frame {
@@ -101,6 +101,11 @@ Frame frame_of(const Chart& chart, double top) {
       first = std::min(first, m.x);
       last = std::max(last, m.x);
     }
+  }
+  if (chart.shape == Marks::kSteps && !chart.series.empty() && chart.series[0].marks.size() > 1) {
+    const double bin = chart.series[0].marks[1].x - chart.series[0].marks[0].x;
+    first -= bin / 2;
+    last += bin / 2;
   }
   frame.y = report::number_axis(chart.from_zero ? std::min(0.0, low) : low, high, 5, true);
   double widest = 0;
