@@ -8,7 +8,7 @@
 namespace qprompt::clip {
 
 struct VitTower {
-  at::Tensor patches;                 ///< (D, 3·p·p): the patch convolution as a matrix
+  engine::FrozenMatrix patches;       ///< (D, 3·p·p): the patch convolution as a matrix
   at::Tensor class_row;               ///< (1, D): class embedding plus its position
   at::Tensor positions;               ///< (g·g, D) of the patches
   engine::LayerNorm ln_pre, ln_post;  ///< ln_pre undefined where the model has none
