@@ -26,6 +26,7 @@ struct Session {
   uint64_t seed = 1;
   bool quiet = false;
   bool json = false;
+  std::vector<std::string> words;  ///< the command line, for records
 };
 
 /// The log of a command: standard error, with bars when that is a terminal.
