@@ -1,12 +1,36 @@
 # The libraries that qprompt stands on; `./dev` installs them on Debian and Ubuntu.
 find_package(Threads REQUIRED)
+
+# LibTorch: the distribution's, or that of a Python environment, whose folder (…/torch) is named.
+# Its configuration searches the whole prefix path for its parts and would take the distribution's
+# where both are installed, so the folder itself is named too, and the places are compared.
+set(QPROMPT_TORCH_FOLDER "" CACHE PATH "Folder of a Python environment's torch; empty: Debian's")
+if(QPROMPT_TORCH_FOLDER)
+  list(PREPEND CMAKE_PREFIX_PATH ${QPROMPT_TORCH_FOLDER} ${QPROMPT_TORCH_FOLDER}/share/cmake)
+endif()
 find_package(Torch REQUIRED)
+get_filename_component(torch_folder ${TORCH_LIBRARY} DIRECTORY)
+foreach(library ${TORCH_LIBRARIES})
+  if(TARGET ${library} OR NOT IS_ABSOLUTE ${library})
+    continue()
+  endif()
+  get_filename_component(folder ${library} DIRECTORY)
+  if(NOT folder STREQUAL torch_folder)
+    message(FATAL_ERROR "${library} is not of the LibTorch in ${torch_folder}: two LibTorches "
+            "cannot be mixed. Name one by QPROMPT_TORCH_FOLDER.")
+  endif()
+endforeach()
 find_package(ZLIB REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+find_package(GIF 5.1 REQUIRED)
+pkg_check_modules(TIFF REQUIRED IMPORTED_TARGET libtiff-4>=4.5)
+pkg_check_modules(HEIF REQUIRED IMPORTED_TARGET libheif)
+set(QPROMPT_IMAGE_LIBRARIES JPEG::JPEG PNG::PNG PkgConfig::WEBP GIF::GIF PkgConfig::TIFF
+    PkgConfig::HEIF)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(MATIO REQUIRED IMPORTED_TARGET matio)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)

@@ -8,7 +8,11 @@ install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
 # Doors that the public headers enter by their own paths.
 install(FILES src/engine/activation.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/engine)
 install(FILES src/checkpoint/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/checkpoint)
+install(FILES src/base/observer.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/base)
+install(FILES src/train/options.h src/train/train.h src/train/fit.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/train)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
+install(FILES assets/vocabulary/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/vocabulary)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)
 configure_package_config_file(cmake/qpromptConfig.cmake.in

@@ -26,6 +26,7 @@ enum class Stop {
 struct Finding {
   std::string topic;  ///< one word for programs: "skipped", "shortened", "resumed", …
   std::string text;   ///< one sentence for people, naming the file or class
+  bool warns = true;  ///< false: good to know, and no reason to worry
 };
 using Findings = std::vector<Finding>;
 
@@ -57,7 +58,7 @@ class Observer {
   virtual void finding(const Finding& finding);
 };
 
-/// Draws the progress on a log and warns of findings; never stops.
+/// Draws the progress on a log, and says the findings there; never stops.
 class LogObserver : public Observer {
  public:
   explicit LogObserver(Log& log) : log_(log) {}

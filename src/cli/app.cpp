@@ -6,6 +6,8 @@
 #include <iostream>
 
 #include "base/names.h"
+#include "qprompt/version.h"
+#include "report/page.h"
 
 namespace qprompt::cli {
 
@@ -95,6 +97,14 @@ std::vector<std::string> choose_classes(const std::string& labels,
     log.warn(cat("'", names[0], "' is the only class, so every image is it, with 100 %"));
   }
   return names;
+}
+
+std::vector<std::pair<std::string, std::string>> page_facts(const Session& session,
+                                                            const std::string& model) {
+  return {{"date", date_and_time()},
+          {"model", model},
+          {"command", session.command},
+          {"version", cat("qprompt ", kVersion)}};
 }
 
 void print_result(const Session& session, const Table& table, const Json& json) {

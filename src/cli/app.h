@@ -11,7 +11,7 @@
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "qprompt/report.h"
+#include "report/table.h"
 #include "qprompt/train.h"
 
 namespace qprompt::cli {
@@ -27,6 +27,7 @@ struct Session {
   bool quiet = false;
   bool json = false;
   std::vector<std::string> words;  ///< the command line, for records
+  std::string command;  ///< as it was typed
 };
 
 /// The log of a command: standard error, with bars when that is a terminal.
@@ -66,6 +67,10 @@ std::vector<std::string> split_commas(const std::string& text);
 void print_result(const Session& session, const Table& table, const Json& json);
 /// One line of JSON on standard output.
 void print_json_line(const Json& json);
+
+/// What a page says of its making: date, model, command, version.
+std::vector<std::pair<std::string, std::string>> page_facts(const Session& session,
+                                                            const std::string& model);
 
 /// The folder of the demo's model and images: $QPROMPT_DEMO, beside the installed program, or in
 /// the source tree that the program was built from.

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -6,6 +5,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "cli/app.h"
+#include "qprompt/dataset.h"
 #include "qprompt/eval.h"
 
 namespace qprompt::cli {
@@ -25,25 +25,15 @@ struct ClassifyCommand {
 };
 
 /// Files stay as given; folders give the images in them, at any depth, in name order.
-void expand(const std::string& input, std::vector<std::string>& paths) {
+void expand(const std::string& input, std::vector<std::string>& paths, Log& log) {
   std::error_code error;
   if (!fs::is_directory(input, error)) {
     paths.push_back(input);
     return;
   }
-  std::vector<std::string> found;
-  for (fs::recursive_directory_iterator it(input, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->is_regular_file(error) && has_image_extension(it->path().string())) {
-      found.push_back(it->path().string());
-    }
-  }
-  if (error) fail(ErrorKind::kPath, "cannot read the folder '", input, "': ", error.message());
-  if (found.empty()) {
-    fail(ErrorKind::kPath, "the folder '", input, "' holds no .jpg, .png or .webp image");
-  }
-  std::sort(found.begin(), found.end());
-  paths.insert(paths.end(), found.begin(), found.end());
+  const FoundImages found = find_images(input, log);
+  if (found.paths.empty()) fail(ErrorKind::kPath, "the folder '", input, "' holds no image");
+  paths.insert(paths.end(), found.paths.begin(), found.paths.end());
 }
 
 Classifier make_classifier(const ClassifyCommand& options, const Clip& clip, Log& log) {
@@ -173,7 +163,7 @@ void classify_inputs(Classification& run) {
     std::error_code ignored;
     if (input == "-" || fs::is_directory(input, ignored)) classify_waiting();
     if (input != "-") {
-      expand(input, files);
+      expand(input, files, run.log);
       continue;
     }
     PathStream paths(std::cin, run.options.null_separated);

@@ -1,17 +1,13 @@
 #include <iostream>
 
-#include "base/aten.h"
 #include "cli/app.h"
+#include "exchange/encode.h"
 #include "qprompt/artifact.h"
 #include "qprompt/eval.h"
-#include "qprompt/prompt.h"
 #include "qprompt/weights.h"
 
 namespace qprompt::cli {
 namespace {
-
-constexpr int64_t kImagesAtOnce = 16;
-constexpr size_t kTextsAtOnce = 256;
 
 struct EncodeCommand {
   ModelOptions model;
@@ -30,43 +26,19 @@ void write_features(const EncodeCommand& options, const Session& session,
 }
 
 void encode_images(const EncodeCommand& options, const Session& session) {
-  const at::NoGradGuard no_grad;
   Log log = make_log(session);
+  LogObserver observer(log);
   const Clip clip = open_clip(options.model, session, log);
   DecodeOptions decode;
   decode.exif_orientation = options.exif_orientation;
-  std::vector<at::Tensor> features, kept_pixels;
-  const auto total = static_cast<int64_t>(options.inputs.size());
-  for (int64_t begin = 0; begin < total; begin += kImagesAtOnce) {
-    std::vector<at::Tensor> batch;  // each (3, R, R)
-    for (int64_t i = begin; i < std::min(total, begin + kImagesAtOnce); ++i) {
-      const Image image = read_image(options.inputs[static_cast<size_t>(i)], decode);
-      batch.push_back(
-          to_pixels(test_view(image, clip.config().image_size), clip.config().normalization));
-    }
-    const at::Tensor pixels = at::stack(batch);  // (B, 3, R, R)
-    features.push_back(clip.encode_image(pixels).cpu());
-    if (options.pixels) kept_pixels.push_back(pixels);
-    log.progress("encoding images", std::min(total, begin + kImagesAtOnce), total);
-  }
-  std::map<std::string, at::Tensor> tensors{{"features", at::cat(features)}};  // (N, E)
-  if (options.pixels) tensors["pixels"] = at::cat(kept_pixels);                // (N, 3, R, R)
+  const EncodedImages images =
+      encode_image_files(clip, options.inputs, decode, options.pixels, &observer);
+  std::map<std::string, at::Tensor> tensors{{"features", images.features}};  // (N, E)
+  if (options.pixels) tensors["pixels"] = images.pixels;                     // (N, 3, R, R)
   write_features(options, session, std::move(tensors), clip);
 }
 
-at::Tensor text_features(const Clip& clip, const std::vector<std::string>& texts) {
-  std::vector<at::Tensor> features;
-  for (size_t begin = 0; begin < texts.size(); begin += kTextsAtOnce) {
-    const std::vector<std::string> some(
-        texts.begin() + static_cast<std::ptrdiff_t>(begin),
-        texts.begin() + static_cast<std::ptrdiff_t>(std::min(texts.size(), begin + kTextsAtOnce)));
-    features.push_back(clip.encode_text(pack_texts(clip, some)).cpu());
-  }
-  return at::cat(features);  // (N, E)
-}
-
 void encode_texts(const EncodeCommand& options, const Session& session) {
-  const at::NoGradGuard no_grad;
   Log log = make_log(session);
   if (options.prompt.empty() && options.inputs.empty()) {
     fail(ErrorKind::kUsage, "give texts to encode, or a learned prompt with --prompt and --labels");
@@ -76,7 +48,7 @@ void encode_texts(const EncodeCommand& options, const Session& session) {
   }
   const Clip clip = open_clip(options.model, session, log);
   if (options.prompt.empty()) {
-    return write_features(options, session, {{"features", text_features(clip, options.inputs)}},
+    return write_features(options, session, {{"features", encode_text_list(clip, options.inputs)}},
                           clip);
   }
   const TrainedPrompt prompt = read_prompt(options.prompt);

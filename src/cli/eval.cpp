@@ -5,7 +5,6 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "cli/app.h"
-#include "qprompt/run.h"
 
 namespace qprompt::cli {
 namespace {

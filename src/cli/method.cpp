@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "qprompt/run.h"
+#include "experiment/methods.h"
 
 namespace qprompt::cli {
 namespace {

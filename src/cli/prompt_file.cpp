@@ -1,9 +1,9 @@
-#include <cmath>
 #include <iostream>
 
-#include "base/aten.h"
 #include "base/text.h"
 #include "cli/app.h"
+#include "exchange/nearest_words.h"
+#include "exchange/quantize.h"
 #include "qprompt/eval.h"
 #include "qprompt/quant.h"
 #include "qprompt/weights.h"
@@ -16,49 +16,22 @@ struct QuantizeCommand {
   QuantizerOptions quantizer;
 };
 
-/// Biases are few beside their weights, and no noise is wanted on them (docs/method.md).
-bool is_bias(const StoredTensor& tensor) {
-  return tensor.name.size() > 5 && tensor.name.compare(tensor.name.size() - 5, 5, ".bias") == 0;
-}
-
 void run_quantize(const QuantizeCommand& options, const Session& session) {
-  TrainedPrompt prompt = read_prompt(options.in);
-  const int64_t before = prompt.payload_bytes();
-  for (StoredTensor& tensor : prompt.tensors) {
-    if (tensor.bits < 16) {
-      fail(ErrorKind::kContent, "'", options.in, "': tensor '", tensor.name, "' has ", tensor.bits,
-           " bits already; quantize the 16- or 32-bit prompt that it came from");
-    }
-    if (is_bias(tensor)) {
-      for (float& value : tensor.plain) value = from_half(to_half(value));
-      tensor.bits = 16;
-      continue;
-    }
-    tensor.quantized = quantize_once(tensor.plain, options.quantizer);
-    tensor.bits = options.quantizer.bits;
-    tensor.plain.clear();
-  }
-  prompt.bits = options.quantizer.bits;
+  const TrainedPrompt before = read_prompt(options.in);
+  const TrainedPrompt prompt = quantize_prompt(before, options.quantizer, options.in);
   write_prompt(options.out, prompt);
-  const int64_t after = prompt.payload_bytes();
   print_result(session,
                {"",
                 {"prompt", "bits", "payload before", "payload after"},
-                {{options.out, cat(prompt.bits), cat(before, " B"), cat(after, " B")}}},
+                {{options.out, cat(prompt.bits), cat(before.payload_bytes(), " B"),
+                  cat(prompt.payload_bytes(), " B")}}},
                Json{{"prompt", options.out},
                     {"bits", prompt.bits},
-                    {"payload_bytes_before", before},
-                    {"payload_bytes", after}});
+                    {"payload_bytes_before", before.payload_bytes()},
+                    {"payload_bytes", prompt.payload_bytes()}});
 }
 
 const char* const kPositions[] = {"end", "middle", "front"};
-
-struct NearWord {
-  std::string word;
-  double distance = 0;
-};
-/// Of each context row, nearest first.
-using NearWords = std::vector<std::vector<NearWord>>;
 
 struct InspectCommand {
   ModelOptions model;
@@ -104,31 +77,6 @@ Json metadata_json(const InspectCommand& options, const TrainedPrompt& prompt) {
            {"class_names", prompt.class_names},
            {"payload_bytes", prompt.payload_bytes()}};
   for (const StoredTensor& tensor : prompt.tensors) out["tensors"].push_back(tensor_json(tensor));
-  return out;
-}
-
-/// The vocabulary entries nearest (Euclidean, as CoOp's interpret_prompt.py) to each context row.
-NearWords nearest_words(const Clip& clip, const TrainedPrompt& prompt, int64_t count) {
-  const at::NoGradGuard no_grad;
-  if (prompt.width != clip.config().text_width) {
-    fail(ErrorKind::kContent, "the prompt's width is ", prompt.width, ", this CLIP's text tower's ",
-         clip.config().text_width, "; the file is damaged");
-  }
-  const StoredTensor& ctx = prompt.tensor("ctx");
-  const at::Tensor rows =
-      at::tensor(ctx.values(), at::kFloat).view({-1, prompt.width});     // (M, D) or (C·M, D)
-  const at::Tensor table = clip.token_table().to(at::kCPU, at::kFloat);  // (V, D)
-  const at::Tensor distances = at::cdist(rows, table);                   // (M, V)
-  auto [near, ids] = distances.topk(std::min<int64_t>(count, table.size(0)), 1, false);
-  NearWords out;
-  for (int64_t m = 0; m < rows.size(0); ++m) {
-    std::vector<NearWord> words;
-    for (int64_t j = 0; j < near.size(1); ++j) {
-      words.push_back(
-          {clip.tokenizer().token_text(ids[m][j].item<int64_t>()), near[m][j].item<double>()});
-    }
-    out.push_back(std::move(words));
-  }
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "cli/event_file.h"
-#include "qprompt/report.h"
+#include "report/table.h"
 
 namespace qprompt::cli {
 namespace fs = std::filesystem;

@@ -55,7 +55,8 @@ std::vector<std::vector<Answer>> Classifier::classify_features(const at::Tensor&
 
 std::vector<Answer> Classifier::classify_file(const std::string& path, int64_t top,
                                               const DecodeOptions& options) const {
-  const Image image = test_view(read_image(path, options), clip_.config().image_size);
+  const ClipConfig& config = clip_.config();
+  const Image image = test_view(read_image(path, options), config.image_size, config.transform);
   return classify(to_pixels(image, clip_.config().normalization).unsqueeze(0), top).front();
 }
 
