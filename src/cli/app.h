@@ -27,7 +27,6 @@ struct Session {
   bool quiet = false;
   bool json = false;
   std::vector<std::string> words;  ///< the command line, for records
-  std::string command;  ///< as it was typed
 };
 
 /// The log of a command: standard error, with bars when that is a terminal.

@@ -6,6 +6,8 @@
 #include <iostream>
 #include <thread>
 
+#include "cli/signals.h"
+
 namespace qprompt::cli {
 namespace fs = std::filesystem;
 namespace {
@@ -94,7 +96,7 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
   Log log = make_log(session);
   const std::shared_ptr<Store> store = open_store(options, out.database, log);
   out.store = store;
-  LogObserver observer(log);
+  SignalObserver observer(log);
   qprompt::RunOptions run_options;
   run_options.features = features;
   run_options.device = session.device;
