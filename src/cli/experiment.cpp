@@ -72,6 +72,7 @@ void add_experiment_options(Command& command, ExperimentOptions& options, bool c
                    options.database);
   if (copies) {
     command.add_text("out", "folder for copies of the prompts and run records", options.out);
+    command.add_flag("overwrite", "replace copies of other trainings in --out", options.overwrite);
   }
   command.add_number("jobs",
                      "processes side by side, each with its own threads; at most, and with 0: as "
@@ -114,7 +115,7 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
   out.results = run(clip, planner, *store, run_options, observer);
   out.printed_by_parent = !options.invocation.empty();
   if (!out.printed_by_parent && !options.out.empty()) {
-    out.folders = copy_prompts(out.results, *store, options.out);
+    out.folders = copy_prompts(out.results, *store, options.out, options.overwrite);
   }
   return out;
 }

@@ -212,6 +212,8 @@ void check_replaceable(const FitOptions& options, const std::string& key, const 
     fail(ErrorKind::kUsage, what, "from a run with other ", differences(record, options), advice);
   }
   const std::string bytes = read_file(path, kMaxPrompt);
+  const std::string digest = text_of(record, "/prompt/digest");
+  if (digest.empty() || digest == prompt_digest(bytes)) return;  // this run's own
   try {
     decode_prompt(bytes, path);
   } catch (const Error&) {
