@@ -1,4 +1,5 @@
 // What commands print with --json is what docs/json says.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "support/run.h"
