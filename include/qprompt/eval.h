@@ -63,6 +63,7 @@ struct Score {
     int64_t total = 0, correct = 0, predicted = 0;
   };
   int64_t total = 0, correct = 0, failed = 0;  ///< failed: unreadable images, not in total
+  int64_t among_five = 0;  ///< images whose class is one of the five most probable
   std::vector<PerClass> classes;
   std::vector<int64_t> predictions;  ///< of each scored image
   std::vector<float> confidences;    ///< softmax probability of each of them

@@ -101,9 +101,11 @@ std::vector<std::string> choose_classes(const std::string& labels,
 
 std::vector<std::pair<std::string, std::string>> page_facts(const Session& session,
                                                             const std::string& model) {
+  std::string command = "qprompt";
+  for (const std::string& word : session.words) command += " " + word;
   return {{"date", date_and_time()},
           {"model", model},
-          {"command", session.command},
+          {"command", command},
           {"version", cat("qprompt ", kVersion)}};
 }
 

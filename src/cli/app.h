@@ -26,7 +26,7 @@ struct Session {
   uint64_t seed = 1;
   bool quiet = false;
   bool json = false;
-  std::string command;  ///< as it was typed
+  std::vector<std::string> words;  ///< the command line, for records
 };
 
 /// The log of a command: standard error, with bars when that is a terminal.

@@ -14,7 +14,7 @@ struct ExperimentOptions {
   std::string cache;     ///< of image features
   std::string out;       ///< folder for copies of prompts and records; empty: none
   int64_t jobs = 1;
-  bool retry = false;
+  bool retry = false, overwrite = false;
   std::string invocation;  ///< of the parent, in a child
   int64_t worker_threads = 0;  ///< of a child
 };

@@ -80,9 +80,8 @@ void configure(const Session& session, bool version) {
 int run(const std::vector<std::string>& arguments) {
   Command program("qprompt", "Prompt learning for CLIP with quantized prompts");
   Session session;
+  session.words = arguments;
   bool version = false;
-  session.command = "qprompt";
-  for (const std::string& word : arguments) session.command += " " + word;
   add_common_options(program, session);
   program.add_flag("version", "versions of the program and of what computes", version)
       .only_on_command_line();

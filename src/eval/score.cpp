@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/aten.h"
 #include "qprompt/eval.h"
 
@@ -32,14 +34,18 @@ Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::v
   if (score.total == 0) return score;
   check_shape(logits, {score.total, static_cast<int64_t>(class_names.size())}, "logits (N, C)");
   check_finite(logits, "the logits that this model and prompt give");
-  const at::Tensor best = logits.argmax(1).contiguous();  // (N)
+  const at::Tensor best = logits.argmax(1).contiguous();                          // (N)
   const at::Tensor sure = logits.softmax(1).amax(1).to(at::kFloat).contiguous();  // (N)
+  const int64_t five = std::min<int64_t>(5, logits.size(1));
+  const at::Tensor nearest = std::get<1>(logits.topk(five, 1)).contiguous();  // (N, 5)
   const int64_t* predicted = best.data_ptr<int64_t>();
   for (int64_t i = 0; i < score.total; ++i) {
     const auto label = static_cast<size_t>(items[static_cast<size_t>(set.kept[size_t(i)])].label);
     score.predictions.push_back(predicted[i]);
     score.confidences.push_back(sure.data_ptr<float>()[i]);
     ++score.classes.at(label).total;
+    const int64_t* top = nearest.data_ptr<int64_t>() + i * five;
+    score.among_five += std::count(top, top + five, static_cast<int64_t>(label));
     ++score.classes.at(static_cast<size_t>(predicted[i])).predicted;
     if (static_cast<size_t>(predicted[i]) == label) {
       ++score.correct;

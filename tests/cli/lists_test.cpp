@@ -1,4 +1,5 @@
 // Lists of names given to the program: classes, templates, paths on standard input.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "support/run.h"
