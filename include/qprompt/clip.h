@@ -57,13 +57,15 @@ struct ClipOptions {
   std::string vocab;              ///< explicit vocabulary, or empty to look for one
   std::string device = "cpu";     ///< "cpu", "cuda", "cuda:1"
   std::string dtype = "float32";  ///< arithmetic of the towers: "float32" or "bfloat16"
+  std::string activation;         ///< "quick_gelu" or "gelu", before what the files say; or empty
 };
 
 /// A frozen CLIP: both towers, tokenizer, fingerprint. Cheap to copy (shared state), const after
 /// loading, safe to use from several threads.
 class Clip {
  public:
-  /// OpenAI `.pt`, a Hugging Face or OpenCLIP folder, a SLIP checkpoint, or a `.safetensors`.
+  /// OpenAI `.pt`, a Hugging Face or OpenCLIP folder, a SLIP checkpoint, a `.safetensors`, or the
+  /// name of a model that other programs have downloaded (checkpoint/find_model.h).
   /// Throws kPath or kContent; missing, unexpected and wrongly shaped tensors come in one message.
   static Clip load(const std::string& path, const ClipOptions& options);
 

@@ -73,7 +73,12 @@ void encode_missing(const Pass& pass, const Missing& missing, RowStore& store, V
       fail(encoded.kind, encoded.reason);
     }
     if (static_cast<int64_t>(unsaved.size()) >= kImagesPerFile) save();
-    log.progress("encoding images", i + 1, total);
+    Observer* observer = pass.options.observer;
+    if (observer == nullptr) return log.progress("encoding images", i + 1, total);
+    const Stop stop = observer->step("encoding images", i + 1, total);
+    if (stop == Stop::kNo) return;
+    save();  // what was encoded is not encoded again
+    throw stopped(stop, cat(i + 1, " of ", total, " images were encoded"));
   };
   const auto load = [&](int64_t i) {
     return views.pixels(pass.items[static_cast<size_t>(index(i))]);
@@ -181,7 +186,8 @@ void encode_files(const Clip& clip, const std::vector<std::string>& paths,
                   const std::function<void(size_t, const FileFeatures&)>& use) {
   const auto load = [&](int64_t i) {
     const Image image = read_image(paths[static_cast<size_t>(i)], options.decode);
-    return to_pixels(test_view(image, clip.config().image_size), clip.config().normalization);
+    const ClipConfig& config = clip.config();
+    return to_pixels(test_view(image, config.image_size, config.transform), config.normalization);
   };
   encode_stream(clip, {static_cast<int64_t>(paths.size()), load},
                 {kUncachedBatch, options.threads, options.prompts},

@@ -40,6 +40,11 @@ std::string store_folder(const Clip& clip, const FeatureOptions& options, const 
   const Normalization& pixels = clip.config().normalization;
   making.update(pixels.mean.data(), sizeof pixels.mean);
   making.update(pixels.std.data(), sizeof pixels.std);
+  if (pixels.divisor != 255.0) making.update_text(cat("divisor ", pixels.divisor));
+  if (const TestTransform& cut = clip.config().transform; !view.random && cut != TestTransform{}) {
+    making.update_text(cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ",
+                           cut.shorter_side));
+  }
   return cat(cache, "/features/", to_hex(clip.fingerprint()), "/", making.hex());
 }
 
@@ -58,16 +63,17 @@ Digest::Bytes row_key(const Digest::Bytes& content, const Item& item, const View
   return digest.bytes();
 }
 
-Image cut_view(const Image& image, const std::string& path, const View& view, int64_t size) {
-  if (!view.random) return test_view(image, size);
+Image cut_view(const Image& image, const std::string& path, const View& view,
+               const ClipConfig& config) {
+  if (!view.random) return test_view(image, config.image_size, config.transform);
   Rng rng(view_seed(view, path));
-  return train_view(image, size, rng);
+  return train_view(image, config.image_size, rng);
 }
 
 at::Tensor ViewSource::pixels(const Item& item) const {
   const Image image = read_image((fs::path(image_root) / item.path).string(), decode);
   const ClipConfig& config = clip.config();
-  return to_pixels(cut_view(image, item.path, view, config.image_size), config.normalization);
+  return to_pixels(cut_view(image, item.path, view, config), config.normalization);
 }
 
 std::string default_cache_folder() {

@@ -28,7 +28,8 @@ std::string contents_folder(const std::string& cache, const std::string& image_r
 Digest::Bytes row_key(const Digest::Bytes& content, const Item& item, const View& view);
 
 /// The view (R, R) of a decoded image; `path` is the item's, which the draws depend on.
-Image cut_view(const Image& image, const std::string& path, const View& view, int64_t size);
+Image cut_view(const Image& image, const std::string& path, const View& view,
+               const ClipConfig& config);
 
 /// Where the pixels of a list's items come from.
 struct ViewSource {

@@ -44,7 +44,19 @@ std::string bits_here() {
   return digest.hex();
 }
 
-/// Lines "number | LibTorch | what multiplies | digest"; which bits come out is also the machine's.
+/// The processor's family and model: BLAS chooses its kernels by them.
+std::string processor() {
+  std::ifstream in("/proc/cpuinfo");
+  std::string out;
+  for (std::string line; std::getline(in, line) && !line.empty();) {
+    for (const char* field : {"vendor_id", "cpu family", "model\t"}) {
+      if (line.rfind(field, 0) == 0) out += line.substr(line.find(':') + 1);
+    }
+  }
+  return out.empty() ? "unknown" : out.substr(1);
+}
+
+/// Lines "number | LibTorch | processor | what multiplies | digest".
 std::string known_bits(const std::string& key) {
   std::ifstream in(kKnown);
   for (std::string line; std::getline(in, line);) {
@@ -56,7 +68,7 @@ std::string known_bits(const std::string& key) {
 // A change that moves bits raises kNumerics and writes the new line here; one that should move none
 // does neither, and this holds.
 TEST(GoldenNumerics, TheNumberStandsForTheBits) {
-  const std::string key = cat(kNumerics, " | ", TORCH_VERSION, " | ", Clip::product(), " | ");
+  const std::string key = cat(kNumerics, " | ", TORCH_VERSION, " | ", processor(), " | ", Clip::product(), " | ");
   const std::string bits = bits_here(), known = known_bits(key);
   if (known.empty()) {
     GTEST_SKIP() << "no bits are known for this machine; the line would be\n" << key << bits;

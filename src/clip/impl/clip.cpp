@@ -7,6 +7,7 @@
 
 #include "base/aten.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/find_model.h"
 #include "checkpoint/find_vocabulary.h"
 #include "clip/impl/image_tower.h"
 #include "clip/impl/text_tower.h"
@@ -118,16 +119,23 @@ Clip Clip::load(const std::string& path, const ClipOptions& options) {
   const c10::InferenceMode normal_tensors(false);
   const at::NoGradGuard no_grad;
   const clip::Placement where = parse_placement(options);
-  checkpoint::Checkpoint opened = checkpoint::open_checkpoint(path);
+  const FoundModel found = find_model(path);
+  checkpoint::Checkpoint opened = checkpoint::open_checkpoint(
+      found.path, options.activation.empty() ? found.activation : options.activation);
   const checkpoint::Architecture architecture = opened.architecture;
   const ClipConfig& config = architecture.config;
-  const std::string vocabulary = find_vocabulary(path, options.vocab);
+  const std::string vocabulary = find_vocabulary(found.path, options.vocab);
   auto impl = std::make_shared<Impl>(Tokenizer::load(vocabulary, config.vocab_size));
   impl->architecture = architecture;
   impl->where = where;
   impl->dtype = options.dtype;
   impl->weights = checkpoint::canonicalise(std::move(opened));
   impl->logit_scale = std::exp(impl->weights.at("logit_scale").item<double>());
+  if (constexpr double kLargest = 1e6; !(impl->logit_scale < kLargest)) {
+    fail(ErrorKind::kContent, path, ": exp(logit_scale) is ", impl->logit_scale,
+         ", with which logits overflow; CLIP's is at most 100, and below ", kLargest,
+         " was expected");
+  }
   impl->table = impl->weights.at("token_embedding.weight");
   impl->text = clip::place_text_tower(impl->weights, config, where);
   if (config.image_kind == ImageTowerKind::kVit) {
