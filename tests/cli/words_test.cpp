@@ -81,7 +81,7 @@ TEST(WordsTest, EveryCommandHasAManualPageWithItsOptions) {
   EXPECT_EQ(run({"man", "train"}).out, read_all(folder / "qprompt-train.1"));
   if (run_shell("command -v groff").code != 0) GTEST_SKIP() << "groff is not installed";
   for (const auto& page : fs::directory_iterator(folder.path())) {
-    const RunResult r = run_shell("groff -ww -man -Tutf8 " + quote(page.path().string()));
+    const RunResult r = run_shell("groff -Kutf8 -ww -man -Tutf8 " + quote(page.path().string()));
     EXPECT_EQ(r.code, 0);
     EXPECT_EQ(r.err, "") << page.path();
   }
@@ -96,7 +96,7 @@ TEST(WordsTest, NothingFromOutsideSteersTheTerminal) {
   EXPECT_EQ(image.code, 3);
   EXPECT_FALSE(has(image.err, "\x1b]")) << image.err;
   for (const char* part : {"train", "test"}) {
-    for (const std::string name : {"cat" + escape, std::string("dog")}) {
+    for (const std::string& name : {"cat" + escape, std::string("dog")}) {
       fs::create_directories(folder / "data/" + part + "/" + name);
       int images = 0;
       for (const auto& entry : fs::recursive_directory_iterator(demo_data() + "/test")) {
