@@ -26,6 +26,7 @@ struct Session {
   uint64_t seed = 1;
   bool quiet = false;
   bool json = false;
+  std::string config;              ///< file of settings
   std::vector<std::string> words;  ///< the command line, for records
 };
 

@@ -1,4 +1,4 @@
-// toml++, with its whitespace test mended. Private to the room.
+// toml++, with its whitespace test mended. Who includes it links the target qprompt_tomlpp.
 #pragma once
 
 #include <cstdint>
