@@ -5,6 +5,7 @@
 #include "base/aten.h"
 #include "features/cache_folder.h"
 #include "features/contents.h"
+#include "features/image_contents.h"
 #include "features/store.h"
 #include "features/stream.h"
 #include "features/view.h"
