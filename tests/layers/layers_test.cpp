@@ -49,7 +49,7 @@ const Rooms& allowed_rooms() {
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
   static const std::set<std::string> kRooms{"base",  "engine",   "checkpoint", "clip", "report", "eval",
-                                            "train", "exchange", "experiment"};
+                                            "train", "exchange", "experiment", "features"};
   return kRooms;
 }
 
