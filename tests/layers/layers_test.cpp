@@ -16,6 +16,7 @@ using Rooms = std::map<std::string, std::set<std::string>>;
 const Rooms& allowed_rooms() {
   static const Rooms kRooms{
       {"base", {}},
+      {"method", {"base"}},
       {"weights", {"base"}},
       {"tokenizer", {"base"}},
       {"image", {"base"}},
