@@ -5,6 +5,8 @@ install(TARGETS qprompt EXPORT qpromptTargets)
 install(TARGETS qprompt_cli RUNTIME)
 install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY src/method DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt
+        FILES_MATCHING PATTERN "*.h" PATTERN impl EXCLUDE)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)

@@ -7,25 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "method/method.h"
 #include "qprompt/base.h"
 #include "qprompt/quant.h"
 
 namespace qprompt {
-
-/// What kind of prompt it is; the number is stored. Never renumber. KgCoOp and ProGrad leave CoOp's
-/// tensor behind, PromptSRC those of IVLP. docs/artifact.md lists each method's tensors.
-enum class PromptMethod : uint8_t {
-  kCoOp = 0,      ///< a context before the first block
-  kCoCoOp = 1,    ///< a context, and a net that shifts it by the image
-  kMaPLe = 2,     ///< deep contexts of the text tower, projected into the image tower's
-  kIvlp = 3,      ///< independent deep prompts in both towers
-  kVpt = 4,       ///< deep prompts in the image tower only
-  kDeepText = 5,  ///< deep prompts in the text tower only
-};
-/// "CoOp", "MaPLe", …; empty for a number that is no method.
-std::string_view method_name(PromptMethod method);
-enum class StoredPosition : uint8_t { kEnd = 0, kMiddle = 1, kFront = 2 };
-enum class StoredHalf : uint8_t { kAll = 0, kBase = 1, kNew = 2 };
 
 /// One learned tensor: codes and codebook (bits 1 to 8), or its values in fp16 or fp32.
 struct StoredTensor {
@@ -42,22 +28,27 @@ struct StoredTensor {
 
 /// Everything a `.qprompt` file says.
 struct TrainedPrompt {
-  PromptMethod method = PromptMethod::kCoOp;
+  /// Word of its method, whose row says the tensors. KgCoOp and ProGrad leave CoOp's tensor behind,
+  /// PromptSRC those of IVLP.
+  std::string method = "coop";
   int64_t n_ctx = 0;  ///< M
   int64_t width = 0;  ///< D, always of the text tower
-  StoredPosition position = StoredPosition::kEnd;
+  ClassPosition position = ClassPosition::kEnd;
   bool class_specific = false;  ///< ctx is (C, M, D) and belongs to `class_names`
   int64_t depth = 1;            ///< J
   int64_t bits = 32;            ///< of the run; a tensor may differ
   int64_t shots = 0;            ///< 0: all images
   uint64_t seed = 0;
-  StoredHalf half = StoredHalf::kAll;
+  ClassSubset half = ClassSubset::kAll;
   std::array<uint8_t, 16> fingerprint{};  ///< of the CLIP it belongs to
   std::vector<StoredTensor> tensors;      ///< as the method names and orders them
   std::string initial_words;              ///< optional: "a photo of a"; frozen words come from it
   std::string dataset;                    ///< optional
   std::vector<std::string> class_names;   ///< optional; required when class_specific
 
+  const Method& row() const { return find_method(method); }
+  /// The options that its learner is made from, as far as the file says them.
+  MethodOptions options() const;
   const StoredTensor& tensor(const std::string& name) const;  ///< throws kContent
   int64_t payload_bytes() const;
 };

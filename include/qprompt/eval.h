@@ -30,7 +30,7 @@ class PromptedClasses {
                   const std::vector<std::string>& class_names);
   /// Learned rows that the images to be scored must be encoded with; undefined: none.
   const ImagePrompts& image_prompts() const;
-  /// (N, C) logits τ·cos(image, class) of features (N, E). A conditional prompt (CoCoOp) encodes
+  /// (N, C) logits τ·cos(image, class) of features (N, E). A prompt with texts by image encodes
   /// the classes once an image; every other has encoded them once.
   at::Tensor logits(const at::Tensor& image) const;
   /// (C, E) class features, not normalised. Throws kContent for a conditional prompt, whose classes

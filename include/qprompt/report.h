@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "method/kinds.h"
+
 namespace qprompt {
 
 /// A table: the first column is left-aligned, the others right-aligned.
@@ -31,12 +33,8 @@ std::string byte_size(double bytes);
 /// "0.8 s", "3 min 12 s".
 std::string duration(double seconds);
 
-/// The field's four ways of measuring a prompt: train on the base half and test both halves; train
-/// on K images a class and test all classes; train on one data set and test others, or shifted
-/// versions of itself.
-enum class Protocol { kBaseToNew, kFewShot, kCrossDataset, kDomain };
-/// "base-to-new", "few-shot", "cross-dataset", "domain"; the choices of a recipe's `protocol`.
-const std::vector<std::string>& protocol_names();
+/// The choices of a recipe's `protocol`.
+inline const std::vector<std::string>& protocol_names() { return protocols(); }
 
 /// One scored test list. `truth` and `predictions` are per image, indices into `classes`.
 struct TestResult {

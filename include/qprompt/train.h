@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "method/method.h"
 #include "qprompt/artifact.h"
 #include "qprompt/base.h"
 #include "qprompt/clip.h"
@@ -18,9 +19,6 @@
 #include "qprompt/quant.h"
 
 namespace qprompt {
-
-/// When values are quantized: never, at every training step, or once after training.
-enum class Quantization { kNone, kAware, kPostTraining };
 
 /// Where an interrupted run goes on from. `key` digests everything that decides the result; a
 /// checkpoint with another key is refused (kContent), since it belongs to another run.
@@ -113,7 +111,7 @@ at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at:
 /// A whole run, from images to a file.
 struct FitOptions {
   TrainOptions train;
-  ContextOptions context;
+  MethodOptions method;
   FeatureOptions features;
   /// V augmented views an image, epoch e reading view e mod V; 0: the test view.
   int64_t views = 0;
@@ -126,7 +124,8 @@ struct FitOptions {
   /// As `train.observe`, with the prompt that would be written now.
   std::function<void(const TrainSnapshot&, const TrainedPrompt&)> observe;
 };
-/// Names: views, pixel-memory, and those of train, context and (when quantizing) quantizer.
+/// Every option that the method has a use for: those of its row, of training, views, of the
+/// quantizer where values are quantized and pixel-memory where pixels are read.
 Fields fit_fields(FitOptions& options);
 
 struct FitResult {

@@ -114,9 +114,15 @@ TrainedPrompt read_head(Reader& in, size_t& tensors) {
     in.refuse_at(from, cat(tensors, " tensors; 1 to ", kMostTensors, " expected"));
   }
   in.number(4, "the length");
-  prompt.method = static_cast<PromptMethod>(in.number(1, "the method"));
-  prompt.position = static_cast<StoredPosition>(in.number(1, "the position"));
-  prompt.half = static_cast<StoredHalf>(in.number(1, "the half"));
+  const auto form = static_cast<int>(in.number(1, "the method"));
+  const Method* method = find_form(form);
+  if (method == nullptr) {
+    in.refuse_at(in.at() - 1, cat("prompt method ", form,
+                                  " is unknown; it may come from a newer qprompt"));
+  }
+  prompt.method = method->word;
+  prompt.position = static_cast<ClassPosition>(in.number(1, "the position"));
+  prompt.half = static_cast<ClassSubset>(in.number(1, "the half"));
   const uint64_t specific = in.number(1, "the class-specific flag");
   if (specific > 1) in.refuse_at(in.at() - 1, cat("the flag is ", specific, "; 0 or 1 expected"));
   prompt.class_specific = specific == 1;

@@ -41,7 +41,7 @@ void write_head(Writer& out, const TrainedPrompt& prompt) {
   out.number(kVersion, 2);
   out.number(prompt.tensors.size(), 2);
   out.number(0, 4);  // the length, known at the end
-  out.number(uint8_t(prompt.method), 1);
+  out.number(prompt.row().stored_form, 1);
   out.number(uint8_t(prompt.position), 1);
   out.number(uint8_t(prompt.half), 1);
   out.number(prompt.class_specific ? 1 : 0, 1);

@@ -6,44 +6,32 @@
 
 namespace qprompt {
 
-std::string_view method_name(PromptMethod method) {
-  constexpr std::array<std::string_view, 6> kNames = {"CoOp", "CoCoOp", "MaPLe",
-                                                      "IVLP", "VPT",    "DeepText"};
-  const auto number = static_cast<size_t>(method);
-  return number < kNames.size() ? kNames[number] : "";
+using Expected = std::vector<TensorSpec>;
+
+MethodOptions TrainedPrompt::options() const {
+  MethodOptions out(row());
+  const auto set = [&](const char* name, const std::string& value) {
+    if (out.has(name)) out.set(name, value);
+  };
+  set("n-ctx", cat(n_ctx));
+  set("depth", cat(depth));
+  set("class-position", position_name(position));
+  set("class-specific", class_specific ? "true" : "false");
+  // A context has taken the place of words that only started it.
+  set("init", out.method().words == Words::kStart ? "" : initial_words);
+  int64_t blocks = 0, rows = 0;  // of the image tower
+  for (const StoredTensor& tensor : tensors) {
+    if (tensor.name.rfind("vision.", 0) != 0) continue;
+    if (blocks++ == 0 && !tensor.shape.empty()) rows = tensor.shape.front();
+  }
+  // At least one: text rows alone are another method's.
+  set("vision-depth", cat(std::clamp<int64_t>(blocks, 1, 255)));
+  set("vision-ctx", cat(std::clamp<int64_t>(rows, 0, 65535)));
+  return out;
 }
 
 namespace artifact {
 namespace {
-
-using Expected = std::vector<ExpectedTensor>;
-
-/// `ctx`, then the rows that take their place before the blocks 1 … depth - 1.
-void add_text(Expected& out, const TrainedPrompt& prompt) {
-  const std::vector<ExpectedAxis> rows = {{'M', prompt.n_ctx}, {'D', prompt.width}};
-  out.push_back({"ctx", rows});
-  for (int64_t j = 1; j < prompt.depth; ++j) out.push_back({cat("deep.", j), rows});
-}
-
-void add_vision(Expected& out, int64_t blocks, const ExpectedAxis& rows) {
-  for (int64_t j = 0; j < blocks; ++j) {
-    out.push_back({cat("vision.", j), {rows, {'W', 0}}});
-  }
-}
-
-void add_meta_net(Expected& out, const TrainedPrompt& prompt) {
-  out.push_back({"meta.1.weight", {{'H', 0}, {'E', 0}}});
-  out.push_back({"meta.1.bias", {{'H', 0}}});
-  out.push_back({"meta.2.weight", {{'D', prompt.width}, {'H', 0}}});
-  out.push_back({"meta.2.bias", {{'D', prompt.width}}});
-}
-
-void add_projections(Expected& out, const TrainedPrompt& prompt) {
-  for (int64_t j = 0; j < prompt.depth; ++j) {
-    out.push_back({cat("proj.", j, ".weight"), {{'W', 0}, {'D', prompt.width}}});
-    out.push_back({cat("proj.", j, ".bias"), {{'W', 0}}});
-  }
-}
 
 std::string shown(const std::vector<int64_t>& shape) {
   std::string out;
@@ -52,7 +40,7 @@ std::string shown(const std::vector<int64_t>& shape) {
 }
 
 /// "M x D = 2 x 512": the letters, then what is known of their sizes.
-std::string shown(const std::vector<ExpectedAxis>& axes) {
+std::string shown(const std::vector<Axis>& axes) {
   std::string letters, sizes;
   for (const auto& axis : axes) {
     letters += cat(letters.empty() ? "" : " x ", axis.letter);
@@ -71,7 +59,7 @@ bool has(const Tensors& tensors, const std::string& name) {
 
 void check_names(const TrainedPrompt& prompt, const Expected& expected) {
   const std::string whose =
-      cat("this ", method_name(prompt.method), " prompt of depth ", prompt.depth);
+      cat("this ", prompt.row().label, " prompt of depth ", prompt.depth);
   for (const auto& tensor : expected) {
     if (has(prompt.tensors, tensor.name)) continue;
     fail(ErrorKind::kContent, "tensor '", tensor.name, "' is missing, which ", whose, " has");
@@ -89,70 +77,34 @@ void check_names(const TrainedPrompt& prompt, const Expected& expected) {
   }
 }
 
-int64_t count_vision(const TrainedPrompt& prompt) {
-  return std::count_if(prompt.tensors.begin(), prompt.tensors.end(), [](const auto& tensor) {
-    return tensor.name.compare(0, 7, "vision.") == 0;
-  });
-}
-
 }  // namespace
 
-Expected expected_tensors(const TrainedPrompt& prompt) {
-  Expected out;
-  switch (prompt.method) {
-    case PromptMethod::kCoOp:
-      add_text(out, prompt);
-      if (prompt.class_specific) {
-        out[0].axes.insert(out[0].axes.begin(), {'C', int64_t(prompt.class_names.size())});
-      }
-      break;
-    case PromptMethod::kCoCoOp:
-      add_text(out, prompt);
-      add_meta_net(out, prompt);
-      break;
-    case PromptMethod::kMaPLe:
-      add_text(out, prompt);
-      add_projections(out, prompt);
-      break;
-    case PromptMethod::kIvlp:
-      add_text(out, prompt);
-      // At least one: text rows alone are a DeepText prompt.
-      add_vision(out, std::max<int64_t>(1, count_vision(prompt)), {'V', 0});
-      break;
-    case PromptMethod::kVpt:
-      add_vision(out, prompt.depth, {'M', prompt.n_ctx});
-      break;
-    case PromptMethod::kDeepText:
-      add_text(out, prompt);
-      break;
-  }
-  return out;
-}
-
 void check_method(const TrainedPrompt& prompt) {
-  const std::string_view name = method_name(prompt.method);
-  if (name.empty()) {
-    fail(ErrorKind::kContent, "prompt method ", int(prompt.method),
-         " is unknown; it may come from a newer qprompt");
+  const auto words = method_words();
+  const bool known = std::find(words.begin(), words.end(), prompt.method) != words.end();
+  if (!known || prompt.row().stored_form == kNotStored) {
+    fail(ErrorKind::kContent, "'", prompt.method, "' is no method that leaves a prompt behind");
   }
-  const bool shallow =
-      prompt.method == PromptMethod::kCoOp || prompt.method == PromptMethod::kCoCoOp;
-  if (shallow && prompt.depth != 1) {
+  const MethodOptions listed(prompt.row());
+  const std::string& name = prompt.row().label;
+  if (!listed.has("depth") && prompt.depth != 1) {
     fail(ErrorKind::kContent, "the prompt depth of this ", name, " prompt is ", prompt.depth,
          "; 1 expected, for it has a context before the first block only");
   }
-  if (prompt.class_specific && prompt.method != PromptMethod::kCoOp) {
-    fail(ErrorKind::kContent, "this ", name,
-         " prompt is marked class-specific; only a CoOp prompt can be");
+  if (prompt.class_specific && !listed.has("class-specific")) {
+    fail(ErrorKind::kContent, "this ", name, " prompt is marked class-specific; it cannot be");
   }
-  if (!shallow && prompt.position != StoredPosition::kEnd) {
+  if (!listed.has("class-position") && prompt.position != ClassPosition::kEnd) {
     fail(ErrorKind::kContent, "the class token's position of this ", name,
          " prompt is not 'end', the only one that this method has");
   }
 }
 
 void check_tensors(const TrainedPrompt& prompt) {
-  Expected expected = expected_tensors(prompt);
+  Sizes sizes;
+  sizes.classes = static_cast<int64_t>(prompt.class_names.size());
+  sizes.text_width = prompt.width;
+  Expected expected = prompt.row().tensors(prompt.options(), sizes);
   check_names(prompt, expected);
   std::map<char, int64_t> found;           // sizes that the head does not say
   std::map<char, std::string_view> where;  // and the tensor that said them
@@ -161,7 +113,7 @@ void check_tensors(const TrainedPrompt& prompt) {
     bool fits = shape.size() == expected[t].axes.size();
     std::string source = prompt.class_specific ? "the head and the class names" : "the head";
     for (size_t a = 0; a < expected[t].axes.size(); ++a) {
-      ExpectedAxis& axis = expected[t].axes[a];
+      Axis& axis = expected[t].axes[a];
       if (axis.size == 0 && found.count(axis.letter) != 0) {
         axis.size = found[axis.letter];
         source = cat("the head, and '", where[axis.letter], "' for ", axis.letter);

@@ -39,7 +39,7 @@ void add_data_options(CLI::App& command, ImagesOptions& options) {
 void add_classes_option(CLI::App& command, ImagesOptions& options) {
   add_fields(command,
              {choice_field("classes", "all classes, or the base or new half: all, base, new",
-                           options.half, {"all", "base", "new"})});
+                           options.half, class_subsets())});
 }
 
 void add_cache_options(CLI::App& command, ImagesOptions& options) {

@@ -38,9 +38,7 @@ std::vector<Variant> demo_variants(RunOptions run) {
   run.methods = "coop,qcoop";
   std::vector<Variant> variants = make_variants(run);
   run.methods = "maple,qmaple";
-  run.fit.train.epochs = 5;
-  run.fit.train.batch = 4;
-  run.fit.train.learning_rate = 0.0035;
+  run.given = {{"epochs", "5"}, {"batch", "4"}, {"lr", "0.0035"}};
   for (Variant& variant : make_variants(run)) variants.push_back(std::move(variant));
   return variants;
 }

@@ -86,7 +86,7 @@ void open_checkpoint(Import& import) {
       names += (names.empty() ? "'" : ", '") + name + "'";
     import.log.warn(cat("left out, for nothing is known about them: ", names));
   }
-  import.add("method", method_name(found.method), "checkpoint");
+  import.add("method", find_method(found.method).label, "checkpoint");
   if (trainer != "auto") import.add("trainer", trainer, from);
   if (found.epoch >= 0) import.add("epoch", found.epoch, "checkpoint");
 }
@@ -103,7 +103,7 @@ void check_sizes(const Import& import, const ClipConfig& clip) {
   const TrainerCheckpoint& found = import.checkpoint;
   const auto image_tower = [&](const std::string& name, int64_t width) {
     if (clip.image_kind != ImageTowerKind::kVit) {
-      fail(ErrorKind::kContent, "'", import.options.checkpoint, "': a ", method_name(found.method),
+      fail(ErrorKind::kContent, "'", import.options.checkpoint, "': a ", find_method(found.method).label,
            " prompt has rows in the image tower, and that of '", import.options.model.clip,
            "' is a ResNet, which takes none; give the ViT that it was trained on with --clip");
     }
@@ -112,12 +112,15 @@ void check_sizes(const Import& import, const ClipConfig& clip) {
                  clip.image_width);
     }
   };
-  int64_t image_depth = 0;
+  int64_t image_depth = 0, projections = 0;
   for (const auto& [name, source, values] : found.tensors) {
     const bool image = name.rfind("vision.", 0) == 0, weight = name.find(".weight") != name.npos;
     image_depth += image ? 1 : 0;
     if (image) image_tower(source, values.size(1));
-    if (name.rfind("proj.", 0) == 0 && weight) image_tower(source, values.size(0));
+    if (name.rfind("proj.", 0) == 0 && weight) {
+      ++projections;
+      image_tower(source, values.size(0));
+    }
     if (name == "meta.1.weight" && values.size(1) != clip.embed_dim) {
       other_clip(import, "the input of 'meta_net'", values.size(1), "the joint width",
                  clip.embed_dim);
@@ -127,12 +130,12 @@ void check_sizes(const Import& import, const ClipConfig& clip) {
     other_clip(import, "the width of 'ctx'", found.width, "the text tower's width",
                clip.text_width);
   }
-  const bool vpt = found.method == PromptMethod::kVpt;
-  if (!vpt && found.depth > clip.text_layers) {
+  const Method& method = find_method(found.method);
+  if (method.learns_text && found.depth > clip.text_layers) {
     other_clip(import, "the prompt's depth", found.depth, "the depth of the text tower",
                clip.text_layers);
   }
-  if (found.method == PromptMethod::kMaPLe) image_depth = found.depth;
+  image_depth = std::max(image_depth, projections);
   if (image_depth > clip.image_layers) {
     other_clip(import, "the prompt's depth in the image tower", image_depth, "that of the tower",
                clip.image_layers);
@@ -155,8 +158,7 @@ void check_backbone(Import& import, const ClipConfig& clip) {
 }
 
 void take_position(Import& import) {
-  static const std::vector<std::string> kPositions = {"end", "middle", "front"};
-  const PromptMethod method = import.checkpoint.method;
+  const bool placed = MethodOptions(import.checkpoint.method).has("class-position");
   std::string key = "TRAINER.COOP.CLASS_TOKEN_POSITION", from = "the method has no other";
   if (const auto trainer = import.run.get("TRAINER.NAME")) {
     std::string section = *trainer;
@@ -166,10 +168,10 @@ void take_position(Import& import) {
   }
   std::optional<std::string> position = import.options.position;
   if (position) from = "option";
-  if (!position && method == PromptMethod::kCoOp) position = import.choose(position, key, from);
+  if (!position && placed) position = import.choose(position, key, from);
   if (!position) {
     position = "end";
-    if (method == PromptMethod::kCoOp) {
+    if (placed) {
       from = "assumed";
       import.log.warn(
           "neither the checkpoint nor a log says where the class token stands; taken "
@@ -177,7 +179,7 @@ void take_position(Import& import) {
     }
   }
   try {
-    import.prompt.position = static_cast<StoredPosition>(parse_choice(*position, kPositions));
+    import.prompt.position = static_cast<ClassPosition>(parse_choice(*position, class_positions()));
   } catch (const Error& error) {
     fail(ErrorKind::kUsage, "the class token's position (", from, "): ", error.what());
   }
@@ -205,7 +207,7 @@ void take_classes(Import& import) {
 void take_run(Import& import) {
   std::string from;
   if (const auto text = import.choose(import.options.classes, "DATASET.SUBSAMPLE_CLASSES", from)) {
-    import.prompt.half = static_cast<StoredHalf>(parse_choice(*text, {"all", "base", "new"}));
+    import.prompt.half = static_cast<ClassSubset>(parse_choice(*text, class_subsets()));
     import.add("classes", *text, from);
   }
   if (const auto name = import.choose(import.options.dataset, "DATASET.NAME", from)) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "method/method.h"
 #include "qprompt/run.h"
+#include "train/option_door.h"
 
 namespace qprompt::cli {
 namespace {
@@ -19,15 +21,25 @@ int64_t whole_number(const std::string& option, const std::string& text, int64_t
   return value;
 }
 
-/// Options that the method has no use for are a mistake of the user's.
-void check_meaningful(const std::string& method, const ContextOptions& context) {
-  const bool shallow = context.kind == PromptKind::kCoOp || context.kind == PromptKind::kCoCoOp;
-  if (shallow && context.depth != 0) {
-    fail(ErrorKind::kUsage, method, " learns rows before the first block only; leave out --depth");
-  }
-  if (context.kind != PromptKind::kIvlp && (context.vision_ctx != 0 || context.vision_depth != 0)) {
-    fail(ErrorKind::kUsage, "--vision-ctx and --vision-depth are IVLP's; ", method,
-         " takes --n-ctx and --depth");
+/// The options of all methods: kept as they were given, since the methods are known later.
+void add_method_options(CLI::App& command, RunOptions& options) {
+  for (const KnownOption& known : known_options()) {
+    if (known.field.name == "bits") continue;  // which may be several
+    std::string whose;
+    for (const std::string& label : known.methods) whose += (whose.empty() ? "" : ", ") + label;
+    const auto keep = [&options, field = known.field](const std::string& text) {
+      try {
+        field.parse(text);
+      } catch (const Error& e) {
+        fail(ErrorKind::kUsage, "--", field.name, ": ", e.what());
+      }
+      options.given.emplace_back(field.name, text);
+    };
+    command
+        .add_option_function<std::string>(
+            "--" + known.field.name, keep,
+            known.field.help + (whose.empty() ? "" : " (" + whose + ")"))
+        ->default_str(known.field.print());
   }
 }
 
@@ -37,15 +49,18 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   add_model_options(command, options.model);
   add_data_options(command, options.images);
   add_cache_options(command, options.images);
+  std::string words;
+  for (const std::string& word : method_words()) {
+    if (find_method(word).trained()) words += (words.empty() ? "" : ", ") + word;
+  }
   command
-      .add_option(
-          "--method", options.methods,
-          "coop, cocoop, maple, ivlp, vpt or deep-text, with a q before it "
-          "where it is to be quantized: qcoop, qmaple, …; epochs, batch, rate and views are not "
-          "set by it (recipes/ has the published ones)")
+      .add_option("--method", options.methods,
+                  words + "; with a q before it where it is to be quantized: qcoop, qmaple, …; "
+                          "epochs, batch, rate and views are not set by it (recipes/ has the "
+                          "published ones)")
       ->capture_default_str();
   command.add_option("--bits", options.bits, "bits of a quantized value, 1 to 8")
-      ->capture_default_str();
+      ->default_str("1");
   command.add_option("--shots", options.shots, "training images a class, or all")
       ->capture_default_str();
   command.add_flag("--post-training", options.post_training,
@@ -54,13 +69,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       "--sample", options.sample,
       "file with the training items: JSON as 'data sample --json' prints it, or CoOp's "
       "split_fewshot/shot_K-seed_S.pkl");
-  // The quantizer's fields show only where quantization is on, so ask for them with it on.
-  options.fit.train.quantization = Quantization::kAware;
-  add_fields(command, [&] {
-    Fields fields = fit_fields(options.fit);
-    std::erase_if(fields, [](const Field& field) { return field.name == "bits"; });
-    return fields;
-  }());
+  add_method_options(command, options);
 }
 
 int64_t parse_shots(const std::string& text) {
@@ -69,26 +78,28 @@ int64_t parse_shots(const std::string& text) {
 
 std::vector<Variant> make_variants(const RunOptions& options) {
   std::vector<Variant> variants;
-  FitOptions fit = options.fit;
-  fit.shots = parse_shots(options.shots);
-  fit.features = feature_options(options.images);
+  bool quantizes = false;
   for (std::string method : split_commas(options.methods)) {
     if (options.post_training && method.rfind('q', 0) == 0) method = method.substr(1) + "-ptq";
+    const bool codes = stores_codes(method);
+    quantizes = quantizes || codes;
     std::vector<std::string> bits{"1"};
-    if (stores_codes(method)) bits = split_commas(options.bits);
+    if (codes && !options.bits.empty()) bits = split_commas(options.bits);
     for (const std::string& b : bits) {
-      FitOptions one = fit;
-      const std::string name = set_method(method, whole_number("--bits", b, 1, 8), one);
-      check_meaningful(name, one.context);
-      variants.push_back({name, one});
+      FitOptions fit;
+      fit.shots = parse_shots(options.shots);
+      fit.features = feature_options(options.images);
+      const std::string name = set_method(method, whole_number("--bits", b, 1, 8), fit);
+      variants.push_back({name, fit});
     }
   }
-  const bool quantizes = std::any_of(variants.begin(), variants.end(), [](const Variant& variant) {
-    return variant.fit.train.quantization != Quantization::kNone;
-  });
-  if (options.post_training && !variants.empty() && !quantizes) {
-    fail(ErrorKind::kUsage, "--post-training quantizes, but no method of '", options.methods,
-         "' is to be quantized; put a q before one");
+  std::vector<FitOptions*> shared;
+  for (Variant& variant : variants) shared.push_back(&variant.fit);
+  set_shared_options(options.given, shared);
+  if ((options.post_training || !options.bits.empty()) && !variants.empty() && !quantizes) {
+    fail(ErrorKind::kUsage, options.post_training ? "--post-training" : "--bits",
+         " is for methods that are quantized, and no method of '", options.methods,
+         "' is; put a q before one");
   }
   if (variants.empty())
     fail(ErrorKind::kUsage, "--method names no method; give for example coop or qmaple");

@@ -9,9 +9,9 @@ namespace qprompt::cli {
 struct RunOptions {
   ModelOptions model;
   ImagesOptions images;
-  FitOptions fit;
+  NamedTexts given;               ///< options of methods and training, as they were given
   std::string methods = "qcoop";  ///< "coop", "qcoop", with commas where several are allowed
-  std::string bits = "1";         ///< likewise
+  std::string bits;               ///< likewise; empty: 1
   std::string shots = "16";       ///< a number or "all"
   bool post_training = false;
   std::string sample;  ///< file with an explicit list of training items

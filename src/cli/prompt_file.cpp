@@ -77,18 +77,17 @@ Json tensor_json(const StoredTensor& tensor) {
 }
 
 Json metadata_json(const InspectCommand& options, const TrainedPrompt& prompt) {
-  const char* positions[] = {"end", "middle", "front"};
   Json out{{"file", options.prompt},
-           {"method", method_name(prompt.method)},
+           {"method", prompt.row().label},
            {"n_ctx", prompt.n_ctx},
            {"width", prompt.width},
-           {"class_position", positions[static_cast<int>(prompt.position)]},
+           {"class_position", position_name(prompt.position)},
            {"class_specific", prompt.class_specific},
            {"depth", prompt.depth},
            {"bits", prompt.bits},
            {"shots", prompt.shots == 0 ? Json("all") : Json(prompt.shots)},
            {"seed", prompt.seed},
-           {"trained_on", half_name(static_cast<Half>(prompt.half)) + " classes"},
+           {"trained_on", subset_name(prompt.half) + " classes"},
            {"fingerprint", to_hex(prompt.fingerprint)},
            {"initial_words", prompt.initial_words},
            {"dataset", prompt.dataset},
@@ -169,7 +168,7 @@ void run_inspect(const InspectCommand& options, const Session& session) {
   if (!options.model.clip.empty()) {
     const Clip clip = open_clip(options.model, session, log);
     check_belongs(clip, prompt, options.prompt);
-    if (prompt.method != PromptMethod::kVpt) {  // which learns nothing in the text tower
+    if (prompt.row().learns_text) {
       all["nearest_words"] = nearest_words(clip, prompt, options.words);
     }
   }

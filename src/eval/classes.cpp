@@ -9,47 +9,15 @@
 namespace qprompt {
 namespace {
 
-/// How many tensors `vision.0`, `vision.1`, … a prompt has, and the rows of the first.
-struct Vision {
-  int64_t depth = 0, rows = 0;
-};
-Vision vision_of(const TrainedPrompt& prompt) {
-  Vision vision;
-  for (const StoredTensor& tensor : prompt.tensors) {
-    if (tensor.name.rfind("vision.", 0) != 0) continue;
-    if (vision.depth++ == 0) vision.rows = tensor.shape.front();
-  }
-  return vision;
-}
-
-ContextOptions context_of(const TrainedPrompt& prompt) {
-  ContextOptions options;
-  options.kind = static_cast<PromptKind>(prompt.method);
-  options.n_ctx = prompt.n_ctx;
-  options.depth = prompt.depth;
-  options.position = static_cast<ClassPosition>(prompt.position);
-  options.class_specific = prompt.class_specific;
-  const bool in_rows_alone =
-      options.kind == PromptKind::kCoOp || options.kind == PromptKind::kCoCoOp;
-  // Deep prompts keep the words behind their learned rows; a CoOp context has replaced them all.
-  options.init_words = in_rows_alone ? "" : prompt.initial_words;
-  if (options.kind == PromptKind::kIvlp) {
-    const Vision vision = vision_of(prompt);
-    options.vision_ctx = vision.rows;
-    options.vision_depth = vision.depth;
-  }
-  return options;
-}
-
 /// The learner that the prompt says it is of. What would be a wrong option in training is here a
 /// file that does not fit its model.
 std::unique_ptr<PromptLearner> learner_of(const Clip& clip, const TrainedPrompt& prompt,
                                           const std::vector<std::string>& class_names) {
   try {
-    return make_learner(clip, class_names, context_of(prompt));
+    return make_learner(clip, class_names, prompt.options());
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::kUsage) throw;
-    fail(ErrorKind::kContent, "this ", method_name(prompt.method),
+    fail(ErrorKind::kContent, "this ", prompt.row().label,
          " prompt does not fit its model; the file is damaged: ", e.what());
   }
 }
@@ -100,7 +68,7 @@ PromptedClasses::PromptedClasses(const Clip& clip, const TrainedPrompt& prompt,
   impl->learner = learner_of(clip, prompt, class_names);
   impl->values = stored_values(prompt, *impl->learner);
   impl->image = impl->learner->image_prompts(impl->values);
-  if (!impl->learner->conditional()) {
+  if (!impl->learner->method().text_by_image) {
     impl->classes = clip.encode_text(impl->learner->prompts(impl->values)).cpu();
   }
   impl_ = std::move(impl);
@@ -127,8 +95,8 @@ at::Tensor PromptedClasses::logits(const at::Tensor& image) const {
 at::Tensor PromptedClasses::matrix() const {
   if (impl_->classes.defined()) return impl_->classes;
   fail(ErrorKind::kContent,
-       "this is a CoCoOp prompt: its class features differ from image to image, so there is no "
-       "matrix of them");
+       "the class features of a ", impl_->learner->method().label,
+       " prompt differ from image to image, so there is no matrix of them");
 }
 
 at::Tensor class_matrix(const Clip& clip, const TrainedPrompt& prompt,

@@ -13,8 +13,9 @@ enum class ClassPosition : uint8_t { kEnd = 0, kMiddle = 1, kFront = 2 };
 /// Which of a data set's classes: all, the base half or the new half (CoCoOp, §4.1). Stored.
 enum class ClassSubset : uint8_t { kAll = 0, kBase = 1, kNew = 2 };
 
-/// What is measured: base to new classes, few shots, a transfer to other data sets, or to other
-/// domains of one data set.
+/// The field's four ways of measuring a prompt: train on the base half and test both halves; train
+/// on K images a class and test all classes; train on one data set and test others, or shifted
+/// versions of itself.
 enum class Protocol : uint8_t { kBaseToNew, kFewShot, kCrossDataset, kDomain };
 
 /// When values are quantized: never, at every training step, or once after training.

@@ -82,6 +82,19 @@ PackedPrompts pack_classes(const Clip& clip, const std::vector<std::string>& nam
   return pack_prompts(texts);
 }
 
+TextLayout layout_of(const MethodOptions& options) {
+  return {0, options.whole("n-ctx"), {},
+          static_cast<ClassPosition>(options.choice("class-position"))};
+}
+
+at::Tensor initial_context(const Clip& clip, const MethodOptions& options,
+                           const std::vector<int64_t>& shape, Rng& rng) {
+  const auto ids = clip.tokenizer().encode(options.text("init"));
+  if (ids.empty()) return random_rows(shape, rng);
+  const at::Tensor words = clip.token_embeddings(ids);  // (M, D)
+  return words.expand(shape).clone(at::MemoryFormat::Contiguous);
+}
+
 at::Tensor random_rows(const std::vector<int64_t>& shape, Rng& rng) {
   return drawn(shape, [&rng] { return kInitialDeviation * rng.normal(); });
 }

@@ -27,6 +27,13 @@ std::vector<PackedRow> class_rows(const Clip& clip, const std::string& name,
 PackedPrompts pack_classes(const Clip& clip, const std::vector<std::string>& names,
                            const TextLayout& layout);
 
+/// M learned rows where the options say, without words.
+TextLayout layout_of(const MethodOptions& options);
+
+/// The start of a context: the words' embeddings, for each class where the shape has classes, or
+/// random rows where there are none.
+at::Tensor initial_context(const Clip& clip, const MethodOptions& options,
+                           const std::vector<int64_t>& shape, Rng& rng);
 /// N(0, 0.02²), the start of learned rows without words.
 at::Tensor random_rows(const std::vector<int64_t>& shape, Rng& rng);
 /// Uniform in ±1/√fan_in, the start of a linear layer's weight and bias (torch.nn.Linear).

@@ -192,12 +192,6 @@ std::string signed_number(double value) {
 
 }  // namespace
 
-const std::vector<std::string>& protocol_names() {
-  static const std::vector<std::string> kNames{"base-to-new", "few-shot", "cross-dataset",
-                                               "domain"};
-  return kNames;
-}
-
 std::vector<PaperTable> paper_tables(const Experiment& e) {
   if (e.protocol == Protocol::kCrossDataset || e.protocol == Protocol::kDomain) {
     return {transfer_table(e)};

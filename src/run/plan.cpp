@@ -130,7 +130,7 @@ Cell images_cell(const SetSpec& set, const std::vector<Cell>& scoring) {
   images.set = set;
   for (const Cell& cell : scoring) {
     if (cell.kind != CellKind::kPrompt || cell.set.name != set.name) continue;
-    if (prompts_images(cell.fit.context.kind)) continue;  // reads pixels, of which none are kept
+    if (cell.fit.method.method().reads == Reads::kPixels) continue;  // reads pixels, of which none are kept
     const Draw draw{cell.shots, cell.seed, cell.fit.views};
     if (std::find(images.draws.begin(), images.draws.end(), draw) == images.draws.end()) {
       images.draws.push_back(draw);

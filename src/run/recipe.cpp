@@ -4,6 +4,7 @@
 #include <set>
 
 #include "run/toml_reader.h"
+#include "train/option_door.h"
 
 namespace qprompt::run {
 namespace fs = std::filesystem;
@@ -19,41 +20,43 @@ std::string beside(const Recipe& recipe, const std::string& path) {
   return (fs::path(recipe.path).parent_path() / path).lexically_normal().string();
 }
 
-Fields trained_fields(FitOptions& fit) {
-  Fields fields = fit_fields(fit);
-  std::erase_if(fields, [](const Field& field) { return field.name == "bits"; });
-  return fields;
-}
-
-/// Sets what the table names. A field that this method does not have (a float prompt has no
-/// quantizer) is left out when `lenient`, since the table is shared.
-void apply(const OptionTable& table, FitOptions& fit, bool lenient, const std::string& file) {
-  const Fields fields = trained_fields(fit);
-  for (const OptionEntry& entry : table) {
-    std::string known;
-    bool found = false;
-    for (const Field& field : fields) {
-      known += (known.empty() ? "" : ", ") + field.name;
-      if (field.name != entry.key) continue;
-      found = true;
-      try {
-        field.parse(entry.value);
-      } catch (const Error& e) {
-        fail(ErrorKind::kContent, file, ":", entry.line, ": ", entry.key, ": ", e.what());
-      }
-    }
-    if (!found && !lenient) {
-      fail(ErrorKind::kContent, file, ":", entry.line, ": unknown key '", entry.key,
-           "'; known here: ", known);
-    }
+/// Sets one entry; what is wrong is told with its line.
+void set_entry(const OptionEntry& entry, FitOptions& fit, const std::string& file) {
+  try {
+    if (entry.key == "bits") fail(ErrorKind::kUsage, "'bits' stands at the top, or in a method");
+    set_option(fit, entry.key, entry.value);
+  } catch (const Error& e) {
+    const bool value = has_option(fit, entry.key) && entry.key != "bits";
+    fail(value ? ErrorKind::kContent : e.kind(), file, ":", entry.line, ": ", e.what());
   }
 }
 
-/// Shared tables may name whatever any method has.
-void check_shared(const OptionTable& table, const std::string& file) {
-  FitOptions widest;
-  widest.train.quantization = Quantization::kAware;
-  apply(table, widest, false, file);
+/// Sets what the table names and the method has: a shared table may serve others (`check_shared`).
+void apply_shared(const OptionTable& table, FitOptions& fit, const std::string& file) {
+  for (const OptionEntry& entry : table) {
+    if (has_option(fit, entry.key)) set_entry(entry, fit, file);
+  }
+}
+
+/// Every entry of a table that methods share must serve at least one of them.
+void check_shared(const OptionTable& table, const Recipe& recipe) {
+  std::vector<FitOptions> fits;
+  for (const MethodSpec& method : recipe.methods) {
+    if (method.kind != "zero-shot") set_method(method.kind, method.bits, fits.emplace_back());
+  }
+  std::vector<FitOptions*> shared;
+  for (FitOptions& fit : fits) shared.push_back(&fit);
+  for (const OptionEntry& entry : table) {
+    try {
+      if (shared.empty()) {
+        fail(ErrorKind::kUsage, "the option '", entry.key, "' has no use: nothing is trained");
+      }
+      if (entry.key == "bits") fail(ErrorKind::kUsage, "'bits' stands at the top, or in a method");
+      set_shared_options({{entry.key, entry.value}}, shared);
+    } catch (const Error& e) {
+      fail(e.kind(), recipe.path, ":", entry.line, ": ", e.what());
+    }
+  }
 }
 
 /// What [method.NAME] says.
@@ -228,14 +231,14 @@ void read_option_tables(TomlTable& root, Recipe& recipe) {
   recipe.options = root.table_options("options");
   for (auto& [name, table] : root.tables("dataset")) recipe.of_dataset[name] = table.options();
   for (auto& [name, table] : root.tables("shot")) recipe.of_shots[name] = table.options();
-  check_shared(recipe.options, recipe.path);
+  check_shared(recipe.options, recipe);
   const auto check_all = [&](const char* what, const std::map<std::string, OptionTable>& tables,
                              const std::set<std::string>& names) {
     for (const auto& [name, table] : tables) {
       if (names.count(name) == 0) {
         root.refuse(root.line_of(what), cat("[", what, ".", name, "] names nothing that is run"));
       }
-      check_shared(table, recipe.path);
+      check_shared(table, recipe);
     }
   };
   std::set<std::string> sets, shots;
@@ -268,10 +271,12 @@ FitOptions fit_options(const Recipe& recipe, const MethodSpec& method, const std
     return fit;
   }
   set_method(method.kind, method.bits, fit);
-  apply(recipe.options, fit, true, recipe.path);
-  apply(table(recipe.of_method, method.name), fit, false, recipe.path);
-  apply(table(recipe.of_shots, shots_name(shots)), fit, true, recipe.path);
-  apply(table(recipe.of_dataset, dataset), fit, true, recipe.path);
+  apply_shared(recipe.options, fit, recipe.path);
+  for (const OptionEntry& entry : table(recipe.of_method, method.name)) {
+    set_entry(entry, fit, recipe.path);
+  }
+  apply_shared(table(recipe.of_shots, shots_name(shots)), fit, recipe.path);
+  apply_shared(table(recipe.of_dataset, dataset), fit, recipe.path);
   fit.shots = shots;
   fit.features.decode.exif_orientation = recipe.exif_orientation;
   fit.half = recipe.protocol == Protocol::kBaseToNew ? Half::kBase : Half::kAll;

@@ -12,9 +12,8 @@ using Json = nlohmann::ordered_json;
 Json spread_json(const Spread& s) { return {{"mean", s.mean}, {"std", s.deviation}}; }
 
 Json setting_json(const StudySetting& set) {
-  const char* quantization[] = {"none", "aware", "post-training"};
   const char* schedule[] = {"every-step", "once", "adaptive"};
-  Json out{{"quantization", quantization[static_cast<size_t>(set.quantization)]},
+  Json out{{"quantization", quantizations()[static_cast<size_t>(set.quantization)]},
            {"noise", set.noise}};
   if (set.quantization == Quantization::kNone) return out;
   out["bits"] = set.quantizer.bits;

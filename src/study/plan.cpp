@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "method/choice.h"
 #include "qprompt/run.h"
 
 namespace qprompt::study {
@@ -44,12 +45,10 @@ class Planner {
     setting.quantizer.schedule = Schedule::kAdaptive;
     return setting;
   }
-  /// The label that `set_method` gives this setting.
+  /// The label of this setting.
   std::string method(const StudySetting& setting) const {
-    FitOptions fit = options_.fit;
-    const char* kinds[] = {"coop", "qcoop", "coop-ptq"};
-    return set_method(kinds[static_cast<size_t>(setting.quantization)], setting.quantizer.bits,
-                      fit);
+    return MethodChoice{&options_.fit.method.method(), setting.quantization}.label(
+        setting.quantizer.bits);
   }
   void add_method(StudyPart part, const StudySetting& setting) {
     add(part, method(setting), setting);
@@ -132,7 +131,7 @@ void plan_part(Planner& planner, StudyPart part, const StudyOptions& options) {
 
 std::string settings_text(const FitOptions& fit) {
   FitOptions copy = fit;
-  std::string text = cat(static_cast<int>(fit.context.kind), " ",
+  std::string text = cat(fit.method.method().word, " ",
                          static_cast<int>(fit.train.quantization), " ", fit.shots, "\n");
   for (const Field& field : fit_fields(copy)) {
     // These two change no byte of the prompt.

@@ -25,7 +25,7 @@ std::string run_key(const Clip& clip, const Split& split, const FitOptions& opti
     if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
     digest.update_text(field.name + "=" + field.print());
   }
-  digest.update_text(cat(static_cast<int>(options.context.kind), " ", options.train.seed, " ",
+  digest.update_text(cat(options.method.method().word, " ", options.train.seed, " ",
                          options.shots, " ", half_name(options.half), " ",
                          static_cast<int>(options.train.quantization), " ",
                          options.features.decode.exif_orientation, " ", runtime_info().threads, " ",
@@ -61,30 +61,25 @@ TrainingData training_pixels(const Clip& clip, const Split& split, const FitOpti
   return data;
 }
 
-static_assert(static_cast<int>(PromptKind::kCoCoOp) == static_cast<int>(PromptMethod::kCoCoOp) &&
-                  static_cast<int>(PromptKind::kMaPLe) == static_cast<int>(PromptMethod::kMaPLe) &&
-                  static_cast<int>(PromptKind::kIvlp) == static_cast<int>(PromptMethod::kIvlp) &&
-                  static_cast<int>(PromptKind::kVpt) == static_cast<int>(PromptMethod::kVpt) &&
-                  static_cast<int>(PromptKind::kDeepText) ==
-                      static_cast<int>(PromptMethod::kDeepText),
-              "a learner has the number that files have for it");
-
 TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& options,
                        const PromptLearner& learner) {
+  const MethodOptions& method = learner.options();
   TrainedPrompt prompt;
-  prompt.method = static_cast<PromptMethod>(options.context.kind);
-  prompt.depth = learner.depth();
-  prompt.n_ctx = learner.n_ctx();
+  prompt.method = method.method().word;
+  prompt.depth = method.whole_or("depth", 1);
+  prompt.n_ctx = method.whole_or("n-ctx", 0);
   prompt.width = clip.config().text_width;
-  prompt.position = static_cast<StoredPosition>(options.context.position);
-  prompt.class_specific = options.context.class_specific;
+  if (method.has("class-position")) {
+    prompt.position = static_cast<ClassPosition>(method.choice("class-position"));
+  }
+  prompt.class_specific = unseen_rule(method) == Unseen::kRefused;
   prompt.bits = options.train.quantization == Quantization::kNone ? options.train.plain_bits
                                                                   : options.train.quantizer.bits;
   prompt.shots = options.shots;
   prompt.seed = options.train.seed;
-  prompt.half = static_cast<StoredHalf>(options.half);
+  prompt.half = options.half;
   prompt.fingerprint = clip.fingerprint();
-  prompt.initial_words = options.context.init_words;
+  if (method.has("init")) prompt.initial_words = method.text("init");
   prompt.dataset = split.name;
   if (prompt.class_specific) prompt.class_names = split.class_names;
   return prompt;
@@ -102,13 +97,15 @@ void check_trainable(const Split& split) {
 }  // namespace
 
 Fields fit_fields(FitOptions& options) {
-  Fields all = context_fields(options.context);
+  Fields all = options.method.fields();
   append(all, train_fields(options.train));
   all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
                              options.views, {0, 1000}));
-  all.push_back(number_field("pixel-memory",
-                             "MiB of decoded training images kept by methods of the image tower",
-                             options.pixel_memory_mb, {0, 1'000'000}));
+  if (options.method.method().reads == Reads::kPixels) {
+    all.push_back(number_field("pixel-memory",
+                               "MiB of decoded training images kept by methods of the image tower",
+                               options.pixel_memory_mb, {0, 1'000'000}));
+  }
   if (options.train.quantization != Quantization::kNone) {
     append(all, quantizer_fields(options.train.quantizer));
   }
@@ -127,9 +124,9 @@ FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& opt
     recipe.resume = {(fs::path(options.out) / "checkpoint.safetensors").string(), key};
     if (options.keep_finished && finished_run(options.out, key, result)) return result;
   }
-  const auto learner = make_learner(clip, split.class_names, options.context);
+  const auto learner = make_learner(clip, split.class_names, options.method);
   FeatureUse use;
-  const TrainingData data = learner->prompts_images()
+  const TrainingData data = learner->method().reads == Reads::kPixels
                                 ? training_pixels(clip, split, options)
                                 : training_features(clip, split, options, use, log);
   TrainedPrompt prompt = describe(clip, split, options, *learner);

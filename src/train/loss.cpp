@@ -48,11 +48,11 @@ Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t cla
   const auto values = learner.initial_values(rng);
   const PackedPrompts prompts = learner.prompts(values);
   const auto all = static_cast<int64_t>(prompts.classes.size());
-  const bool both = learner.prompts_images() && prompts.learned.defined();
+  const bool both = learner.method().reads == Reads::kPixels && prompts.learned.defined();
   const int64_t share = both ? bytes / 2 : bytes;
   Chunks chunks;
   chunks.classes = classes > 0 ? std::min(classes, all) : clip.class_chunk_within(prompts, share);
-  if (learner.prompts_images()) {
+  if (learner.method().reads == Reads::kPixels) {
     chunks.images = clip.image_chunk_within(learner.image_prompts(values), share);
   }
   return chunks;
@@ -61,9 +61,9 @@ Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t cla
 double accumulate_gradients(const Clip& clip, const PromptLearner& learner,
                             const std::vector<at::Tensor>& leaves, const Batch& batch,
                             const Chunks& chunks) {
-  if (learner.conditional()) return conditional_gradients(clip, learner, leaves, batch, chunks);
+  if (learner.method().text_by_image) return conditional_gradients(clip, learner, leaves, batch, chunks);
   at::Tensor image = batch.features;  // (B, E)
-  if (learner.prompts_images()) {
+  if (learner.method().reads == Reads::kPixels) {
     const ImagePrompts rows = learner.image_prompts(leaves);
     image = unit_rows(clip.encode_image(batch.pixels, rows, chunks.images));
   }

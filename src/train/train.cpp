@@ -45,7 +45,7 @@ at::Tensor fixed_texts(const Clip& clip, const PromptLearner& learner, uint64_t 
 Run prepare(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
             const TrainOptions& options) {
   if (data.labels.empty()) fail(ErrorKind::kContent, "there are no training images");
-  const bool pixels = learner.prompts_images();
+  const bool pixels = learner.method().reads == Reads::kPixels;
   if (pixels && !data.pixels) {
     fail(ErrorKind::kUsage,
          "this method learns in the image tower, so it needs the images' pixels and not their "

@@ -16,7 +16,7 @@ OptionSpec n_ctx(const std::string& open) {
   return {.name = "n-ctx",
           .help = "learned rows; 0: " + open,
           .value = "0",
-          .bounds = {0, 64},
+          .bounds = {0, 65535},
           .in_file = true};
 }
 
@@ -184,7 +184,8 @@ Method zero_shot() {
 Method coop() {
   Method row;
   row.stored_form = 0;
-  row.word = row.learner = "coop";
+  row.word = "coop";
+  row.learner = "context";
   row.label = "CoOp";
   row.paper = "Zhou et al., Learning to Prompt for Vision-Language Models, §3.2";
   row.words = Words::kStart;
@@ -197,7 +198,8 @@ Method coop() {
 Method cocoop() {
   Method row = coop();
   row.stored_form = 1;
-  row.word = row.learner = "cocoop";
+  row.word = "cocoop";
+  row.learner = "conditional-context";
   row.label = "CoCoOp";
   row.paper = "Zhou et al., Conditional Prompt Learning for Vision-Language Models, §3.2";
   row.text_by_image = true;
@@ -236,7 +238,7 @@ Method ivlp() {
   row.stored_form = 3;
   row.paper = "Khattak et al., MaPLe: Multi-modal Prompt Learning, §4.1 (independent prompting)";
   row.options.push_back(
-      vision("vision-ctx", "learned rows of an image; 0: as many as of the text", 1024));
+      vision("vision-ctx", "learned rows of an image; 0: as many as of the text", 65535));
   row.options.push_back(vision(
       "vision-depth", "blocks of the image tower that take learned rows; 0: as --depth", 255));
   row.tensors = independent_tensors;

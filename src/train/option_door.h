@@ -1,0 +1,29 @@
+// Room `train`: options by name. What a method has no use for is refused here, for every door.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "qprompt/train.h"
+
+namespace qprompt {
+
+/// Whether the method of `options` has a use for the option.
+bool has_option(const FitOptions& options, const std::string& name);
+/// Sets one of `fit_fields` by its name. Throws kUsage, naming option and method, when the method
+/// has no use for it, and when the text is no value of it.
+void set_option(FitOptions& options, const std::string& name, const std::string& text);
+
+/// An option that some method has a use for.
+struct KnownOption {
+  Field field;                       ///< of the first method that has it, at its default
+  std::vector<std::string> methods;  ///< labels of those that have it; empty: all have it
+};
+/// Every option of every method that trains, quantized or not, in the order of `fit_fields`.
+std::vector<KnownOption> known_options();
+
+/// What several methods share must serve at least one of them: sets `table` where it does. Throws
+/// kUsage, naming the option and the methods, where it does not.
+void set_shared_options(const NamedTexts& table, const std::vector<FitOptions*>& methods);
+
+}  // namespace qprompt
