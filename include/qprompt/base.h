@@ -18,8 +18,9 @@ class Tensor;
 
 namespace qprompt {
 
-/// Why something was refused; the value is the program's exit code.
-enum class ErrorKind { kUsage = 2, kContent = 3, kPath = 4, kInternal = 70 };
+/// Why something was refused; the value is the program's exit code. Stopped work can go on.
+enum class ErrorKind { kUsage = 2, kContent = 3, kPath = 4, kInternal = 70, kStopped = 75,
+                       kInterrupted = 130 };
 
 /// The one exception type. The message says what was expected, what came, where, and what to do.
 class Error : public std::runtime_error {
@@ -72,8 +73,7 @@ class Log {
   void clear_bar();
   std::ostream* out_ = nullptr;
   bool quiet_ = true;
-  bool bar_ = false;
-  bool bar_shown_ = false;
+  bool bar_ = false, bar_shown_ = false;
   std::chrono::steady_clock::time_point last_drawn_{};
   std::vector<std::string> warnings_;
 };

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -25,27 +24,12 @@ struct Descriptor {
   fail(ErrorKind::kPath, "cannot ", doing, " '", path, "': ", std::strerror(error));
 }
 
-void write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_errno("write", path, errno);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-}
-
-/// Makes a rename durable; a folder that cannot be synced is no reason to fail.
-void sync_folder(const std::string& folder) {
-  Descriptor d{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (d.fd >= 0) ::fsync(d.fd);
-}
-
 }  // namespace
 
 std::string read_file(const std::string& path, int64_t max_bytes) {
   Descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (d.fd < 0) fail_errno("open", path, errno);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(d.fd, &info) != 0) fail_errno("read", path, errno);
   if (S_ISDIR(info.st_mode))
     fail(ErrorKind::kPath, "'", path, "' is a folder; a file was expected");
@@ -66,24 +50,6 @@ std::string read_file(const std::string& path, int64_t max_bytes) {
   }
 }
 
-void write_file_atomic(const std::string& path, std::string_view bytes) {
-  static std::atomic<uint64_t> counter{0};  // only makes temporary names differ between threads
-  const std::string aside = cat(path, ".tmp-", ::getpid(), "-", counter++);
-  try {
-    Descriptor d{::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
-    if (d.fd < 0) fail_errno("create", path, errno);
-    write_all(d.fd, bytes, path);
-    if (::fsync(d.fd) != 0) fail_errno("write", path, errno);
-    if (::rename(aside.c_str(), path.c_str()) != 0) fail_errno("write", path, errno);
-  } catch (...) {
-    ::unlink(aside.c_str());
-    throw;
-  }
-  sync_folder(std::filesystem::path(path).parent_path().string().empty()
-                  ? "."
-                  : std::filesystem::path(path).parent_path().string());
-}
-
 void make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -98,7 +64,7 @@ double now_seconds() {
 }
 
 int64_t peak_memory_bytes() {
-  struct rusage usage {};
+  struct rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
 #ifdef __APPLE__
   return usage.ru_maxrss;

@@ -2,6 +2,7 @@
 #include <iomanip>
 #include <ostream>
 
+#include "base/text.h"
 #include "qprompt/base.h"
 
 namespace qprompt {
@@ -15,14 +16,14 @@ constexpr int kBarWidth = 30;
 void Log::note(const std::string& message) {
   if (out_ == nullptr || quiet_) return;
   clear_bar();
-  *out_ << message << '\n' << std::flush;
+  *out_ << printable(message, true) << '\n' << std::flush;
 }
 
 void Log::warn(const std::string& message) {
   warnings_.push_back(message);
   if (out_ == nullptr) return;
   clear_bar();
-  *out_ << "warning: " << message << '\n' << std::flush;
+  *out_ << "warning: " << printable(message, true) << '\n' << std::flush;
 }
 
 void Log::progress(std::string_view label, int64_t done, int64_t total) {

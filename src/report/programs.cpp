@@ -1,19 +1,13 @@
 // Results for programs: CSV and JSON.
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "qprompt/report.h"
 
 namespace qprompt {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
 
 std::string number(double value) { return Json(value).dump(); }
 

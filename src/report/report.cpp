@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/text.h"
+
 namespace qprompt {
 namespace {
 
@@ -28,6 +30,22 @@ std::vector<size_t> column_widths(const Table& table) {
   return widths;
 }
 
+/// Cells come from file and class names, which may hold what steers a terminal.
+Table harmless(Table table) {
+  table.title = printable(table.title, true);
+  for (std::string& cell : table.header) cell = printable(cell);
+  for (auto& row : table.rows) {
+    for (std::string& cell : row) cell = printable(cell);
+  }
+  return table;
+}
+
+std::string markdown_cell(const std::string& text) {
+  std::string out;
+  for (char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return out;
+}
+
 std::string number(const char* format, double value) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
@@ -36,7 +54,8 @@ std::string number(const char* format, double value) {
 
 }  // namespace
 
-std::string to_text(const Table& table) {
+std::string to_text(const Table& raw) {
+  const Table table = harmless(raw);
   const std::vector<size_t> widths = column_widths(table);
   std::string out = table.title.empty() ? "" : table.title + "\n";
   const auto line = [&](const std::vector<std::string>& cells) {
@@ -54,11 +73,12 @@ std::string to_text(const Table& table) {
   return out;
 }
 
-std::string to_markdown(const Table& table) {
+std::string to_markdown(const Table& raw) {
+  const Table table = harmless(raw);
   std::string out = table.title.empty() ? "" : "**" + table.title + "**\n\n";
   const auto line = [&](const std::vector<std::string>& cells) {
     out += '|';
-    for (const std::string& cell : cells) out += ' ' + cell + " |";
+    for (const std::string& cell : cells) out += ' ' + markdown_cell(cell) + " |";
     out += '\n';
   };
   line(table.header);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "qprompt/base.h"
-#include "weights/atomic_file.h"
 #include "weights/safetensors.h"
 
 namespace qprompt {
