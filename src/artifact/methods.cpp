@@ -8,26 +8,53 @@ namespace qprompt {
 
 using Expected = std::vector<TensorSpec>;
 
+namespace {
+
+/// What a file without settings means: the stored form's own values, and not those that a training
+/// starts from today.
+MethodOptions frozen_options(const Method& method) {
+  MethodOptions out(method);
+  for (const OptionSpec& spec : method.options) {
+    if (spec.in_file && !spec.file_value.empty()) out.set(spec.name, spec.file_value);
+  }
+  return out;
+}
+
+}  // namespace
+
 MethodOptions TrainedPrompt::options() const {
-  MethodOptions out(row());
+  MethodOptions out = frozen_options(row());
   const auto set = [&](const char* name, const std::string& value) {
     if (out.has(name)) out.set(name, value);
   };
   set("n-ctx", cat(n_ctx));
   set("depth", cat(depth));
   set("class-position", position_name(position));
-  set("class-specific", class_specific ? "true" : "false");
   // A context has taken the place of words that only started it.
   set("init", out.method().words == Words::kStart ? "" : initial_words);
-  int64_t blocks = 0, rows = 0;  // of the image tower
-  for (const StoredTensor& tensor : tensors) {
-    if (tensor.name.rfind("vision.", 0) != 0) continue;
-    if (blocks++ == 0 && !tensor.shape.empty()) rows = tensor.shape.front();
-  }
-  // At least one: text rows alone are another method's.
-  set("vision-depth", cat(std::clamp<int64_t>(blocks, 1, 255)));
-  set("vision-ctx", cat(std::clamp<int64_t>(rows, 0, 65535)));
+  for (const auto& [name, text] : settings) out.set(name, text);
   return out;
+}
+
+Unseen TrainedPrompt::unseen_rule() const {
+  return unseen ? *unseen : qprompt::unseen_rule(options());
+}
+
+void describe_method(TrainedPrompt& prompt, const MethodOptions& options) {
+  const Method& row = options.method();
+  prompt.method = row.word;
+  prompt.n_ctx = options.whole_or("n-ctx", 0);
+  prompt.depth = options.whole_or("depth", prompt.n_ctx == 0 ? 0 : 1);
+  prompt.position = options.has("class-position")
+                        ? static_cast<ClassPosition>(options.choice("class-position"))
+                        : ClassPosition::kEnd;
+  prompt.initial_words = options.has("init") ? options.text("init") : "";
+  prompt.settings.clear();
+  for (const OptionSpec& spec : row.options) {
+    const std::string& text = options.text(spec.name);
+    if (!spec.in_file || artifact::in_head(spec.name) || text == spec.file_value) continue;
+    prompt.settings.emplace_back(spec.name, text);
+  }
 }
 
 namespace artifact {
@@ -77,26 +104,74 @@ void check_names(const TrainedPrompt& prompt, const Expected& expected) {
   }
 }
 
+void check_codebooks(const StoredTensor& tensor, const TensorSpec& expected) {
+  if (tensor.bits > 8) return;
+  const int64_t rows = expected.codebook_rows;
+  const int64_t books = rows == 0 ? 1 : tensor.shape.front() / rows;
+  if (tensor.codebooks == books) return;
+  fail(ErrorKind::kContent, "tensor '", tensor.name, "' has ", tensor.codebooks, " codebooks; ",
+       books, " expected");
+}
+
 }  // namespace
+
+bool in_head(const std::string& option) {
+  return option == "n-ctx" || option == "depth" || option == "class-position" || option == "init";
+}
 
 void check_method(const TrainedPrompt& prompt) {
   const auto words = method_words();
   const bool known = std::find(words.begin(), words.end(), prompt.method) != words.end();
   if (!known || prompt.row().stored_form == kNotStored) {
-    fail(ErrorKind::kContent, "'", prompt.method, "' is no method that leaves a prompt behind");
+    fail(ErrorKind::kContent, "'", prompt.method, "' is no method here that leaves a prompt behind; "
+         "one from outside is to be added before its files are read (add_method)");
   }
   const MethodOptions listed(prompt.row());
   const std::string& name = prompt.row().label;
-  if (!listed.has("depth") && prompt.depth != 1) {
-    fail(ErrorKind::kContent, "the prompt depth of this ", name, " prompt is ", prompt.depth,
-         "; 1 expected, for it has a context before the first block only");
+  const bool context = listed.has("n-ctx");
+  if (context != (prompt.n_ctx != 0)) {
+    fail(ErrorKind::kContent, "n_ctx of this ", name, " prompt is ", prompt.n_ctx, "; ",
+         context ? "1 to 65535" : "0", " expected");
   }
-  if (prompt.class_specific && !listed.has("class-specific")) {
-    fail(ErrorKind::kContent, "this ", name, " prompt is marked class-specific; it cannot be");
+  const int64_t only = context ? 1 : 0;  // where the method has no depth
+  if (listed.has("depth") ? prompt.depth == 0 : prompt.depth != only) {
+    fail(ErrorKind::kContent, "the prompt depth of this ", name, " prompt is ", prompt.depth, "; ",
+         listed.has("depth") ? "1 to 255" : cat(only), " expected");
   }
   if (!listed.has("class-position") && prompt.position != ClassPosition::kEnd) {
     fail(ErrorKind::kContent, "the class token's position of this ", name,
          " prompt is not 'end', the only one that this method has");
+  }
+}
+
+void check_settings(const TrainedPrompt& prompt) {
+  const auto& specs = prompt.row().options;
+  size_t next = 0;
+  for (const auto& [name, text] : prompt.settings) {
+    const auto spec = std::find_if(specs.begin(), specs.end(),
+                                   [&](const OptionSpec& s) { return s.name == name; });
+    if (spec == specs.end() || !spec->in_file || in_head(name)) {
+      fail(ErrorKind::kContent, "'", name, "' is no option that a file of ", prompt.row().label,
+           " can say");
+    }
+    const auto at = static_cast<size_t>(spec - specs.begin());
+    if (at < next) fail(ErrorKind::kContent, "the option '", name, "' is out of its place");
+    next = at + 1;
+    if (!text.empty() && text == spec->open) {
+      fail(ErrorKind::kContent, "the option '", name, "' is left open");
+    }
+    MethodOptions canonical(prompt.row());
+    canonical.set(name, text);
+    if (canonical.text(name) != text || text == spec->file_value) {
+      fail(ErrorKind::kContent, "the option '", name, "' should be ",
+           text == spec->file_value ? "left out" : "written as '" + canonical.text(name) + "'");
+    }
+  }
+  for (const OptionSpec& spec : specs) {
+    if (!spec.in_file || in_head(spec.name) || !spec.file_value.empty()) continue;
+    const bool said = std::any_of(prompt.settings.begin(), prompt.settings.end(),
+                                  [&](const auto& s) { return s.first == spec.name; });
+    if (!said) fail(ErrorKind::kContent, "the option '", spec.name, "' is missing");
   }
 }
 
@@ -111,7 +186,7 @@ void check_tensors(const TrainedPrompt& prompt) {
   for (size_t t = 0; t < expected.size(); ++t) {
     const std::vector<int64_t>& shape = prompt.tensors[t].shape;
     bool fits = shape.size() == expected[t].axes.size();
-    std::string source = prompt.class_specific ? "the head and the class names" : "the head";
+    std::string source = prompt.bound_to_classes() ? "the head and the class names" : "the head";
     for (size_t a = 0; a < expected[t].axes.size(); ++a) {
       Axis& axis = expected[t].axes[a];
       if (axis.size == 0 && found.count(axis.letter) != 0) {
@@ -124,7 +199,10 @@ void check_tensors(const TrainedPrompt& prompt) {
       }
       fits = fits && shape[a] == axis.size;
     }
-    if (fits) continue;
+    if (fits) {
+      check_codebooks(prompt.tensors[t], expected[t]);
+      continue;
+    }
     fail(ErrorKind::kContent, "the shape of '", expected[t].name, "' is ", shown(shape), "; ",
          shown(expected[t].axes), " expected by ", source);
   }

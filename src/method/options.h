@@ -26,6 +26,8 @@ struct OptionSpec {
   bool in_file = false;
   /// What a file that does not say it means. Frozen under the method's stored form.
   std::string file_value = {};
+  /// The value that says that `Method::resolve` fills it in; empty: none.
+  std::string open = {};
 };
 
 /// Names and texts, in the row's order.

@@ -22,7 +22,7 @@ std::vector<ParameterSpec> parameters_of(const MethodOptions& options, const Siz
     ParameterSpec spec{tensor.name, {}, tensor.quantized};
     for (const Axis& axis : tensor.axes) {
       if (axis.size < 1) {
-        fail(ErrorKind::kInternal, "the row of '", options.method().word, "' leaves the axis ",
+        fail(ErrorKind::kContent, "the row of '", options.method().word, "' leaves the axis ",
              axis.letter, " of '", tensor.name, "' open");
       }
       spec.shape.push_back(axis.size);

@@ -17,7 +17,8 @@ OptionSpec n_ctx(const std::string& open) {
           .help = "learned rows; 0: " + open,
           .value = "0",
           .bounds = {0, 65535},
-          .in_file = true};
+          .in_file = true,
+          .open = "0"};
 }
 
 OptionSpec init() {
@@ -51,11 +52,17 @@ OptionSpec depth() {
           .help = "blocks that take learned rows; 0: 9, or all where there are fewer",
           .value = "0",
           .bounds = {0, 255},
-          .in_file = true};
+          .in_file = true,
+          .open = "0"};
 }
 
 OptionSpec vision(const std::string& name, const std::string& help, double most) {
-  return {.name = name, .help = help, .value = "0", .bounds = {0, most}, .in_file = true};
+  return {.name = name,
+          .help = help,
+          .value = "0",
+          .bounds = {0, most},
+          .in_file = true,
+          .open = "0"};
 }
 
 /// M from the words where it is open; words that are another number are a contradiction.
