@@ -7,6 +7,9 @@ install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY src/method DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt
         FILES_MATCHING PATTERN "*.h" PATTERN impl EXCLUDE)
+# Doors that the public headers enter by their own paths.
+install(FILES src/engine/activation.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/engine)
+install(FILES src/checkpoint/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/checkpoint)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)

@@ -3,43 +3,16 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "qprompt/image.h"
+#include "checkpoint/config.h"
 #include "qprompt/tokenizer.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {
-
-enum class Activation { kQuickGelu, kGelu };  ///< x·σ(1.702x), or the exact Gaussian error form
-enum class ImageTowerKind { kVit, kResNet };
-
-/// Everything about the architecture; all of it comes from the files.
-struct ClipConfig {
-  Activation activation = Activation::kQuickGelu;
-  ImageTowerKind image_kind = ImageTowerKind::kVit;
-  int64_t embed_dim = 0;     ///< E, joint width
-  int64_t image_size = 0;    ///< R, pixels
-  int64_t image_width = 0;   ///< ViT width, or the ResNet's stem width
-  int64_t image_layers = 0;  ///< ViT blocks; 0 for a ResNet
-  int64_t image_heads = 0;   ///< of the blocks, or of attention pooling
-  int64_t patch_size = 0;    ///< ViT only, pixels
-  /// The image tower is timm's ViT, as in SLIP: exact GELU and ε = 1e-6 whatever the text tower
-  /// has, a bias in the patch convolution, no layer norm before the blocks.
-  bool timm_vit = false;
-  std::array<int64_t, 4> resnet_layers{};  ///< ResNet only, bottlenecks a stage
-  int64_t context_length = 0;              ///< L, 77 in CLIP
-  int64_t vocab_size = 0;
-  int64_t text_width = 0;  ///< D
-  int64_t text_layers = 0;
-  int64_t text_heads = 0;
-  double layer_norm_eps = 1e-5;
-  Normalization normalization;
-};
 
 /// One row of packed text: a token's frozen embedding (token >= 0) or row `learned` of the learned
 /// rows, at `position` of the positional table.

@@ -36,10 +36,7 @@ class Tokenizer {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Finds the vocabulary of the model at `clip_path` (a file or folder): `explicit_path` when not
-/// empty; else beside the model, then `QPROMPT_VOCAB`, then where the Python packages `clip` and
-/// `open_clip` and the Hugging Face cache keep it. Throws kPath listing the places that were looked
-/// in and saying where a vocabulary can be had.
-std::string find_vocabulary(const std::string& clip_path, const std::string& explicit_path);
+/// The vocabulary file of a folder, "" when it has none. A vocab.json counts with its merges.txt.
+std::string vocabulary_in_folder(const std::string& folder);
 
 }  // namespace qprompt

@@ -120,6 +120,9 @@ struct FitOptions {
   Half half = Half::kAll;          ///< for the record: what `split` was cut to
   std::string device = "cpu", dtype = "float32";  ///< of the CLIP, for the record
   std::string out;  ///< folder for prompt.qprompt, run.json, checkpoint; empty: write nothing
+  /// Writes the classes' names into the file, so that it needs no labels. A prompt that is bound to
+  /// its classes has them anyway.
+  bool store_class_names = true;
   bool keep_finished = false;  ///< take a finished run of the same settings from `out` as it is
   /// As `train.observe`, with the prompt that would be written now.
   std::function<void(const TrainSnapshot&, const TrainedPrompt&)> observe;

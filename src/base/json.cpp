@@ -20,7 +20,7 @@ std::string escaped_control(char c) {
   return text.data();
 }
 
-std::string quoted(std::string_view text) {
+std::string as_json(std::string_view text) {
   std::string out = "\"";
   for (const char c : valid_utf8(text)) {
     if (c == '"' || c == '\\') {
@@ -53,7 +53,7 @@ std::string number(double value) {
 
 JsonValue::JsonValue(double value) : text_(number(value)) {}
 
-JsonValue::JsonValue(std::string_view text) : text_(quoted(text)) {}
+JsonValue::JsonValue(std::string_view text) : text_(as_json(text)) {}
 
 JsonValue::JsonValue(std::initializer_list<Member> members) : kind_(Kind::kObject) {
   for (const auto& [name, value] : members) (*this)[name] = value;
@@ -80,7 +80,7 @@ JsonValue JsonValue::verbatim(std::string json) {
 JsonValue& JsonValue::operator[](const std::string& name) {
   if (kind_ == Kind::kScalar && text_ == "null") kind_ = Kind::kObject;
   if (kind_ != Kind::kObject) fail(ErrorKind::kInternal, "no JSON object has '", name, "'");
-  const std::string key = quoted(name);
+  const std::string key = as_json(name);
   for (size_t i = 0; i < names_.size(); ++i) {
     if (names_[i] == key) return items_[i];
   }

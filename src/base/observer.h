@@ -51,7 +51,7 @@ class Observer {
   /// `done` of `total` steps of `what` ("training", "encoding images") are finished. Anything but
   /// kNo ends the work at this border: it keeps what it needs to go on, then throws `stopped`.
   virtual Stop step(std::string_view what, int64_t done, int64_t total);
-  /// A training begins (epoch 0, or the last epoch that a checkpoint held) or has finished an epoch.
+  /// A training begins (epoch 0, or the last epoch that a checkpoint held), or an epoch is finished.
   virtual void epoch(const EpochReport& report);
   /// As soon as it is found; the same findings are in the result.
   virtual void finding(const Finding& finding);

@@ -1,5 +1,3 @@
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <torch/version.h>
@@ -12,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

@@ -1,6 +1,6 @@
-#include <ATen/ATen.h>
-
 #include "qprompt/base.h"
+
+#include "base/aten.h"
 
 namespace qprompt {
 namespace {

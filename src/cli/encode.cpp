@@ -1,8 +1,7 @@
-#include <ATen/ATen.h>
-
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/aten.h"
 #include "cli/app.h"
 #include "qprompt/artifact.h"
 #include "qprompt/eval.h"

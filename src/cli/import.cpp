@@ -1,13 +1,13 @@
 // `qprompt import`: a public trainer's checkpoint becomes a `.qprompt` file. What the checkpoint
 // does not say comes from options, then from the trainer's log; each fact is printed with its
 // source.
-#include <ATen/ATen.h>
 #include <charconv>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/aten.h"
 #include "cli/app.h"
 #include "cli/import_words.h"
 #include "cli/method.h"
@@ -188,7 +188,6 @@ void take_position(Import& import) {
 
 void take_classes(Import& import) {
   const TrainerCheckpoint& found = import.checkpoint;
-  import.prompt.class_specific = found.class_specific;
   const std::string& labels = import.options.labels;
   if (!labels.empty()) import.prompt.class_names = read_labels(labels);
   const auto names = static_cast<int64_t>(import.prompt.class_names.size());
@@ -260,10 +259,8 @@ StoredTensor stored(const TrainerCheckpoint::Learned& learned, int64_t plain_bit
 void take_tensors(Import& import, const Clip& clip) {
   const TrainerCheckpoint& found = import.checkpoint;
   TrainedPrompt& prompt = import.prompt;
-  prompt.method = found.method;
-  prompt.n_ctx = found.n_ctx;
+  describe_method(prompt, found.options);
   prompt.width = clip.config().text_width;
-  prompt.depth = found.depth;
   prompt.fingerprint = clip.fingerprint();
   prompt.bits = 16;
   bool rounded = false;

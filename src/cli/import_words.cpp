@@ -1,7 +1,6 @@
 #include "cli/import_words.h"
 
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "qprompt/base.h"
 
 namespace qprompt::cli {

@@ -1,9 +1,8 @@
-#include <ATen/ATen.h>
-
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/aten.h"
 #include "cli/app.h"
 #include "qprompt/eval.h"
 #include "qprompt/quant.h"
@@ -82,7 +81,7 @@ Json metadata_json(const InspectCommand& options, const TrainedPrompt& prompt) {
            {"n_ctx", prompt.n_ctx},
            {"width", prompt.width},
            {"class_position", position_name(prompt.position)},
-           {"class_specific", prompt.class_specific},
+           {"class_specific", prompt.bound_to_classes()},
            {"depth", prompt.depth},
            {"bits", prompt.bits},
            {"shots", prompt.shots == 0 ? Json("all") : Json(prompt.shots)},

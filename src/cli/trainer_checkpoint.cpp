@@ -1,12 +1,11 @@
 #include "cli/trainer_checkpoint.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <charconv>
 #include <map>
 #include <set>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 #include "qprompt/weights.h"
 
@@ -243,7 +242,8 @@ MethodOptions options_of(const StateDict& dict, const std::string& method) {
 }
 
 void take_tensors(StateDict& dict, TrainerCheckpoint& out) {
-  const MethodOptions options = options_of(dict, out.method);
+  out.options = options_of(dict, out.method);
+  const MethodOptions& options = out.options;
   for (const TensorSpec& tensor : options.method().tensors(options, {})) {
     out.tensors.push_back(dict.take(source_of(dict, tensor.name), tensor.name,
                                     static_cast<int64_t>(tensor.axes.size())));

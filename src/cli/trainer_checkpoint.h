@@ -21,6 +21,7 @@ struct TrainerCheckpoint {
     at::Tensor values;   ///< in the file's own floating type
   };
   std::string method = "coop";  ///< its word
+  MethodOptions options;        ///< as its tensors tell them
   std::string trainer;  ///< as it was said; "auto": nobody said it
   std::vector<Learned> tensors;
   bool class_specific = false;

@@ -8,12 +8,7 @@
 namespace qprompt::dataset {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
-
-std::string below(const Place& place, const char* name) {
-  return (fs::path(place.folder) / name).string();
-}
 
 /// "Acura RL Sedan 2012" → "2012 Acura RL Sedan".
 std::string car_name(const std::string& name) {
@@ -64,19 +59,19 @@ std::string flower_file(size_t number) {
 
 Split build_cars(const Place& place, Rng& rng) {
   Split split;
-  for (const auto& name : read_mat_texts(below(place, "devkit/cars_meta.mat"), "class_names")) {
+  for (const auto& name : read_mat_texts(place.below("devkit/cars_meta.mat"), "class_names")) {
     split.class_names.push_back(car_name(name));
   }
   const size_t classes = split.class_names.size();
   split_trainval(
-      split, read_cars(below(place, "devkit/cars_train_annos.mat"), "cars_train", classes), rng);
-  split.test = read_cars(below(place, "cars_test_annos_withlabels.mat"), "cars_test", classes);
+      split, read_cars(place.below("devkit/cars_train_annos.mat"), "cars_train", classes), rng);
+  split.test = read_cars(place.below("cars_test_annos_withlabels.mat"), "cars_test", classes);
   return split;
 }
 
 Split build_flowers(const Place& place, Rng& rng) {
   constexpr int64_t kMaxClasses = 100'000;
-  const std::string file = below(place, "imagelabels.mat");
+  const std::string file = place.below("imagelabels.mat");
   const std::vector<int64_t> labels = read_mat_numbers(file, "labels");
   std::vector<int64_t> order;  // labels by first appearance, which is the order of CoOp's draws
   std::vector<std::vector<std::string>> paths;
@@ -92,7 +87,7 @@ Split build_flowers(const Place& place, Rng& rng) {
   if (order.empty()) fail(ErrorKind::kContent, "'", file, "' has no labels");
   Split split;
   split.class_names =
-      read_flower_names(below(place, "cat_to_name.json"), static_cast<int64_t>(paths.size()));
+      read_flower_names(place.below("cat_to_name.json"), static_cast<int64_t>(paths.size()));
   for (const int64_t label : order) {
     split_class(split, paths[static_cast<size_t>(label)], label, rng);
   }

@@ -9,12 +9,7 @@
 namespace qprompt::dataset {
 namespace {
 
-namespace fs = std::filesystem;
 using LabelsByName = std::unordered_map<std::string, int64_t>;
-
-std::string below(const Place& place, const char* name) {
-  return (fs::path(place.folder) / name).string();
-}
 
 /// "american_bulldog_12" → "american_bulldog": all but the last part, in lower case.
 std::string breed_of(const std::string& image) {
@@ -118,9 +113,9 @@ std::vector<Item> read_variants(const std::string& path, const LabelsByName& lab
 Split build_pets(const Place& place, Rng& rng) {
   Split split;
   NamesByLabel names;
-  const std::string trainval = below(place, "annotations/trainval.txt");
+  const std::string trainval = place.below("annotations/trainval.txt");
   split_trainval(split, read_pets(trainval, names), rng);
-  split.test = read_pets(below(place, "annotations/test.txt"), names);
+  split.test = read_pets(place.below("annotations/test.txt"), names);
   split.class_names = names_in_order(names, trainval);
   return split;
 }
@@ -128,7 +123,7 @@ Split build_pets(const Place& place, Rng& rng) {
 Split build_sun(const Place& place, Rng& rng) {
   Split split;
   LabelsByName labels;
-  for (LineFile file(below(place, "ClassName.txt")); file.next();) {
+  for (LineFile file(place.below("ClassName.txt")); file.next();) {
     const std::string name = sun_name(file.line());
     if (file.line()[0] != '/' || name.empty()) {
       file.refuse("a class as '/a/abbey' was expected, got '", file.line().substr(0, 200), "'");
@@ -139,15 +134,15 @@ Split build_sun(const Place& place, Rng& rng) {
     }
     split.class_names.push_back(name);
   }
-  split_trainval(split, read_sun(below(place, "Training_01.txt"), labels), rng);
-  split.test = read_sun(below(place, "Testing_01.txt"), labels);
+  split_trainval(split, read_sun(place.below("Training_01.txt"), labels), rng);
+  split.test = read_sun(place.below("Testing_01.txt"), labels);
   return split;
 }
 
 Split build_ucf(const Place& place, Rng& rng) {
   NamesByLabel names;
   LabelsByName labels;
-  LineFile classes(below(place, "ucfTrainTestlist/classInd.txt"));
+  LineFile classes(place.below("ucfTrainTestlist/classInd.txt"));
   while (classes.next()) {
     const auto words = classes.words(2, "'number action'");
     const int64_t label = classes.number(words[0]) - 1;
@@ -160,15 +155,15 @@ Split build_ucf(const Place& place, Rng& rng) {
   }
   Split split;
   split.class_names = names_in_order(names, classes.path());
-  split_trainval(split, read_ucf(below(place, "ucfTrainTestlist/trainlist01.txt"), labels), rng);
-  split.test = read_ucf(below(place, "ucfTrainTestlist/testlist01.txt"), labels);
+  split_trainval(split, read_ucf(place.below("ucfTrainTestlist/trainlist01.txt"), labels), rng);
+  split.test = read_ucf(place.below("ucfTrainTestlist/testlist01.txt"), labels);
   return split;
 }
 
 Split read_aircraft(const Place& place) {
   Split split;
   LabelsByName labels;
-  for (LineFile file(below(place, "variants.txt")); file.next();) {
+  for (LineFile file(place.below("variants.txt")); file.next();) {
     // The lists are joined with single spaces, so a variant's own name must be, too.
     const std::string name = join_words(file.words(1, "a variant's name"), 0);
     if (!labels.emplace(name, static_cast<int64_t>(split.class_names.size())).second) {
@@ -176,9 +171,9 @@ Split read_aircraft(const Place& place) {
     }
     split.class_names.push_back(name);
   }
-  split.train = read_variants(below(place, "images_variant_train.txt"), labels);
-  split.val = read_variants(below(place, "images_variant_val.txt"), labels);
-  split.test = read_variants(below(place, "images_variant_test.txt"), labels);
+  split.train = read_variants(place.below("images_variant_train.txt"), labels);
+  split.val = read_variants(place.below("images_variant_val.txt"), labels);
+  split.test = read_variants(place.below("images_variant_test.txt"), labels);
   split.published_split = true;
   return split;
 }

@@ -13,7 +13,7 @@
 namespace qprompt::dataset {
 namespace {
 
-constexpr int64_t kMaxBytes = int64_t{64} << 20;  ///< of the file, and of what it inflates to
+constexpr int64_t kMaxMatBytes = int64_t{64} << 20;  ///< of the file, and of what it inflates to
 constexpr size_t kHeader = 128;
 constexpr uint64_t kMaxElements = 10'000'000;
 constexpr int kMaxDepth = 8;
@@ -98,7 +98,7 @@ class Checker {
     stream.avail_in = static_cast<uInt>(packed.size());
     int state = Z_OK;
     char buffer[1 << 14];
-    while (state == Z_OK && inflated_ <= kMaxBytes) {
+    while (state == Z_OK && inflated_ <= kMaxMatBytes) {
       stream.next_out = reinterpret_cast<Bytef*>(buffer);
       stream.avail_out = sizeof buffer;
       state = ::inflate(&stream, Z_NO_FLUSH);
@@ -107,7 +107,7 @@ class Checker {
       inflated_ += static_cast<int64_t>(got);
     }
     inflateEnd(&stream);
-    if (inflated_ > kMaxBytes) refuse("it inflates to more than ", kMaxBytes, " bytes");
+    if (inflated_ > kMaxMatBytes) refuse("it inflates to more than ", kMaxMatBytes, " bytes");
     if (state != Z_STREAM_END) refuse("a compressed variable does not inflate");
     return out;
   }
@@ -185,6 +185,6 @@ class Checker {
 
 }  // namespace
 
-void check_mat_file(const std::string& file) { Checker(file).check(read_file(file, kMaxBytes)); }
+void check_mat_file(const std::string& file) { Checker(file).check(read_file(file, kMaxMatBytes)); }
 
 }  // namespace qprompt::dataset

@@ -23,6 +23,9 @@ std::string split_json(const Split& split);
 /// Where a set lies: its own folder, and what its items' paths are relative to.
 struct Place {
   std::string folder, image_root;
+
+  /// The path of a file of the set.
+  std::string below(const std::string& name) const { return folder + "/" + name; }
 };
 
 /// A data set in CoOp's layout; `options.root` is $DATA or the set's own folder, absolute.

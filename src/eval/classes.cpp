@@ -1,7 +1,6 @@
-#include <ATen/ATen.h>
-
 #include <algorithm>
 
+#include "base/aten.h"
 #include "qprompt/eval.h"
 #include "qprompt/prompt.h"
 #include "qprompt/weights.h"
@@ -58,11 +57,10 @@ PromptedClasses::PromptedClasses(const Clip& clip, const TrainedPrompt& prompt,
                                  const std::vector<std::string>& class_names) {
   const at::NoGradGuard no_grad;
   check_belongs(clip, prompt, prompt.dataset.empty() ? "the prompt" : prompt.dataset);
-  if (prompt.class_specific && prompt.class_names != class_names) {
-    fail(ErrorKind::kContent, "this prompt has a context of its own for each of the ",
-         prompt.class_names.size(),
-         " classes it was trained with, so it cannot score other classes; train with "
-         "--class-specific false to use a prompt on new classes");
+  if (prompt.bound_to_classes() && prompt.class_names != class_names) {
+    fail(ErrorKind::kContent, "this ", prompt.row().label, " prompt is bound to the ", prompt.class_names.size(),
+         " classes that it was trained with, so it cannot score others; train one that is not, "
+         "with --class-specific false for instance");
   }
   auto impl = std::make_shared<Impl>(Impl{clip, nullptr, {}, {}, {}});
   impl->learner = learner_of(clip, prompt, class_names);

@@ -1,7 +1,6 @@
-#include <ATen/ATen.h>
-
 #include <algorithm>
 
+#include "base/aten.h"
 #include "qprompt/eval.h"
 #include "qprompt/image.h"
 

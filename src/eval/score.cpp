@@ -1,7 +1,6 @@
-#include <ATen/ATen.h>
-
 #include <cmath>
 
+#include "base/aten.h"
 #include "qprompt/eval.h"
 
 namespace qprompt {

@@ -1,9 +1,8 @@
 #include "qprompt/features.h"
 
-#include <ATen/ATen.h>
-
 #include <filesystem>
 
+#include "base/aten.h"
 #include "features/store.h"
 #include "features/stream.h"
 #include "features/view.h"

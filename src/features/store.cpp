@@ -1,10 +1,10 @@
 #include "features/store.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+
+#include "base/aten.h"
 
 namespace qprompt {
 namespace fs = std::filesystem;

@@ -1,6 +1,6 @@
 #include "features/stream.h"
 
-#include <ATen/ATen.h>
+#include "base/aten.h"
 
 namespace qprompt {
 namespace {

@@ -1,9 +1,7 @@
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
 #include <atomic>
 #include <filesystem>
 
+#include "base/aten.h"
 #include "features/view.h"
 #include "qprompt/features.h"
 

@@ -1,6 +1,6 @@
-#include <ATen/ATen.h>
-
 #include "image/resample.h"
+
+#include "base/aten.h"
 
 namespace qprompt {
 

@@ -1,9 +1,9 @@
 #include "prompt/class_text.h"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
 #include <functional>
+
+#include "base/aten.h"
 
 namespace qprompt::prompt {
 namespace {

@@ -1,5 +1,4 @@
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "prompt/class_text.h"
 #include "prompt/learners.h"
 

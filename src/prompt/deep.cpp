@@ -1,6 +1,5 @@
-#include <ATen/ATen.h>
-
 #include "prompt/class_text.h"
+#include "base/aten.h"
 #include "prompt/learners.h"
 
 namespace qprompt::prompt {

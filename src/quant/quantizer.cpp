@@ -1,11 +1,10 @@
 // The quantizer of one tensor over a training run (paper, section on the method).
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <array>
 #include <cmath>
 #include <limits>
 
+#include "base/aten.h"
 #include "qprompt/quant.h"
 #include "quant/codes.h"
 #include "quant/straight_through.h"

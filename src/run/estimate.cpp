@@ -1,10 +1,10 @@
 // What a recipe will cost: counts from the lists, seconds from a short probe on this machine.
-#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <set>
 
+#include "base/aten.h"
 #include "run/plan.h"
 #include "run/runner.h"
 #include "run/store.h"

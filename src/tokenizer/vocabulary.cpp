@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "qprompt/base.h"
+#include "qprompt/tokenizer.h"
 #include "tokenizer/text.h"
 #include "tokenizer/vocabulary_files.h"
 
@@ -144,17 +145,6 @@ Vocabulary VocabularyBuilder::finish() {
   return std::move(vocabulary_);
 }
 
-std::string vocabulary_in_folder(const std::string& folder) {
-  const fs::path base(folder);
-  for (const char* name : {"bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt",
-                           "vocab.txt.gz", "vocab.txt", "vocab.json", "tokenizer.json"}) {
-    if (!is_file(base / name)) continue;
-    const bool needs_merges = std::string_view(name) == "vocab.json";
-    if (!needs_merges || is_file(base / "merges.txt")) return (base / name).string();
-  }
-  return "";
-}
-
 Vocabulary read_vocabulary(const std::string& path, int64_t vocab_size) {
   std::error_code ignored;
   std::string file = path;
@@ -172,3 +162,18 @@ Vocabulary read_vocabulary(const std::string& path, int64_t vocab_size) {
 }
 
 }  // namespace qprompt::tokenizer
+
+namespace qprompt {
+
+std::string vocabulary_in_folder(const std::string& folder) {
+  const std::filesystem::path base(folder);
+  for (const char* name : {"bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt",
+                           "vocab.txt.gz", "vocab.txt", "vocab.json", "tokenizer.json"}) {
+    if (!tokenizer::is_file(base / name)) continue;
+    const bool needs_merges = std::string_view(name) == "vocab.json";
+    if (!needs_merges || tokenizer::is_file(base / "merges.txt")) return (base / name).string();
+  }
+  return "";
+}
+
+}  // namespace qprompt

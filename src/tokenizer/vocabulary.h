@@ -16,9 +16,6 @@ namespace qprompt::tokenizer {
 /// embeddings. Throws kPath or kContent naming file and line or entry.
 Vocabulary read_vocabulary(const std::string& path, int64_t vocab_size);
 
-/// The vocabulary file of a folder, "" when it has none. A vocab.json counts with its merges.txt.
-std::string vocabulary_in_folder(const std::string& folder);
-
 /// The whole file, decompressed when its content is gzip's; `path` stands in messages. Bounded.
 std::string read_maybe_gzip(const std::string& path);
 

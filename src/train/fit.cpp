@@ -1,8 +1,7 @@
-#include <ATen/ATen.h>
-
 #include <filesystem>
 #include <set>
 
+#include "base/aten.h"
 #include "qprompt/features.h"
 #include "qprompt/train.h"
 #include "qprompt/weights.h"
@@ -63,25 +62,19 @@ TrainingData training_pixels(const Clip& clip, const Split& split, const FitOpti
 
 TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& options,
                        const PromptLearner& learner) {
-  const MethodOptions& method = learner.options();
   TrainedPrompt prompt;
-  prompt.method = method.method().word;
-  prompt.depth = method.whole_or("depth", 1);
-  prompt.n_ctx = method.whole_or("n-ctx", 0);
+  describe_method(prompt, learner.options());
   prompt.width = clip.config().text_width;
-  if (method.has("class-position")) {
-    prompt.position = static_cast<ClassPosition>(method.choice("class-position"));
-  }
-  prompt.class_specific = unseen_rule(method) == Unseen::kRefused;
   prompt.bits = options.train.quantization == Quantization::kNone ? options.train.plain_bits
                                                                   : options.train.quantizer.bits;
   prompt.shots = options.shots;
   prompt.seed = options.train.seed;
   prompt.half = options.half;
   prompt.fingerprint = clip.fingerprint();
-  if (method.has("init")) prompt.initial_words = method.text("init");
   prompt.dataset = split.name;
-  if (prompt.class_specific) prompt.class_names = split.class_names;
+  if (options.store_class_names || prompt.bound_to_classes()) {
+    prompt.class_names = split.class_names;
+  }
   return prompt;
 }
 

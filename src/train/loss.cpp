@@ -1,7 +1,6 @@
 #include "train/loss.h"
 
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "qprompt/train.h"
 
 namespace qprompt {

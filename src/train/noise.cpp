@@ -1,7 +1,6 @@
 #include "train/noise.h"
 
-#include <ATen/ATen.h>
-
+#include "base/aten.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

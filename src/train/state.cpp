@@ -1,10 +1,9 @@
 #include "train/state.h"
 
-#include <ATen/ATen.h>
-
 #include <cstring>
 #include <filesystem>
 
+#include "base/aten.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {

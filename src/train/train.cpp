@@ -1,10 +1,9 @@
 #include "qprompt/train.h"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
 #include <functional>
 
+#include "base/aten.h"
 #include "train/loss.h"
 #include "train/noise.h"
 #include "train/quantized.h"

@@ -1,9 +1,8 @@
 #include "weights/archive.h"
 
-#include <ATen/ATen.h>
-
 #include <set>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 #include "weights/zip.h"
 

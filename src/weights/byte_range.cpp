@@ -1,6 +1,5 @@
 #include "weights/byte_range.h"
 
-#include <ATen/ATen.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

@@ -4,11 +4,10 @@
 // are, their types, and where the pickle ends.
 #include "weights/legacy_archive.h"
 
-#include <ATen/ATen.h>
-
 #include <map>
 #include <set>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 #include "weights/pickle.h"
 

@@ -1,9 +1,9 @@
 // What pickles say about classes and functions. A name stays a name and a call stays a note of what
 // would have been called; the few calls that only stand for data are answered with that data.
-#include <ATen/ATen.h>
 
 #include <algorithm>
 
+#include "base/aten.h"
 #include "weights/pickle_machine.h"
 
 namespace qprompt {

@@ -1,8 +1,7 @@
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <tuple>
 
+#include "base/aten.h"
 #include "qprompt/base.h"
 #include "weights/safetensors.h"
 

@@ -3,8 +3,8 @@
 
 #include <thread>
 
-#include "clip/small_clip.h"
 #include "qprompt/weights.h"
+#include "support/small_clip.h"
 
 namespace qprompt {
 namespace {

@@ -1,5 +1,5 @@
-#include "clip/packed_plan.h"
-#include "clip/small_clip.h"
+#include "clip/impl/packed_plan.h"
+#include "support/small_clip.h"
 
 namespace qprompt {
 namespace {

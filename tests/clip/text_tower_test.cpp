@@ -3,22 +3,23 @@
 
 #include <cmath>
 
-#include "clip/small_clip.h"
-#include "clip/text_tower.h"
+#include "clip/impl/text_tower.h"
+#include "engine/impl/attention.h"
+#include "support/small_clip.h"
 
 namespace qprompt {
 namespace {
 
 using Texts = std::vector<std::vector<PackedRow>>;
 
-at::Tensor plain_norm(const clip::Tensors& w, const std::string& name, const at::Tensor& x) {
+at::Tensor plain_norm(const checkpoint::Tensors& w, const std::string& name, const at::Tensor& x) {
   const at::Tensor centred = x - x.mean(-1, true);
   const at::Tensor variance = centred.pow(2).mean(-1, true);
   return centred / (variance + 1e-5).sqrt() * w.at(name + ".weight") + w.at(name + ".bias");
 }
 
 /// One residual attention block on padded rows (C, L, D).
-at::Tensor plain_block(const clip::Tensors& w, const std::string& block, const at::Tensor& x,
+at::Tensor plain_block(const checkpoint::Tensors& w, const std::string& block, const at::Tensor& x,
                        const ClipConfig& config) {
   const int64_t c = x.size(0), l = x.size(1), d = x.size(2), heads = config.text_heads;
   const auto linear = [&](const at::Tensor& in, const std::string& weight,
@@ -46,7 +47,7 @@ at::Tensor plain_block(const clip::Tensors& w, const std::string& block, const a
 }
 
 /// Features (C, E) from texts padded with token 0.
-at::Tensor plain_tower(const clip::Tensors& w, const ClipConfig& config, const Texts& texts,
+at::Tensor plain_tower(const checkpoint::Tensors& w, const ClipConfig& config, const Texts& texts,
                        const at::Tensor& learned) {
   std::vector<at::Tensor> padded;  // (L, D)
   for (const auto& text : texts) {
@@ -105,8 +106,8 @@ Texts make_texts(const Case& c) {
 
 class PackedTower : public ::testing::TestWithParam<Case> {
  protected:
-  clip::Architecture architecture_ = testing_support::odd_architecture();
-  clip::Tensors weights_ = testing_support::random_weights(architecture_, at::kDouble);
+  checkpoint::Architecture architecture_ = testing_support::odd_architecture();
+  checkpoint::Tensors weights_ = testing_support::random_weights(architecture_, at::kDouble);
   Texts texts_ = make_texts(GetParam());
 
   at::Tensor learned() const {
@@ -139,25 +140,25 @@ TEST_P(PackedTower, EqualsThePaddedTowerInFeaturesAndGradient) {
 
 TEST_P(PackedTower, LoopsEqualDenseAttentionInValuesAndGradients) {
   const PackedPrompts prompts = pack_prompts(texts_);
-  clip::Sequence sequence;
+  engine::Sequence sequence;
   sequence.heads = 3;
-  sequence.packed = std::make_shared<const clip::PackedPlan>(clip::plan_packed(prompts));
+  sequence.packed = clip::plan_packed(prompts).rows;
   const auto rows = static_cast<int64_t>(prompts.rows.size());
   const auto classes = static_cast<int64_t>(prompts.classes.size());
   const auto draw = [](int64_t n, int64_t width) {
     return at::randn({n, width}, at::kDouble).requires_grad_();
   };
-  for (const clip::AttentionInput& input :
-       {clip::AttentionInput{draw(rows, 99), {}},
-        clip::AttentionInput{draw(classes, 33), draw(rows, 66)}}) {
-    const at::Tensor dense = clip::generic_attention(input, sequence);
+  for (const engine::AttentionInput& input :
+       {engine::AttentionInput{draw(rows, 99), {}},
+        engine::AttentionInput{draw(classes, 33), draw(rows, 66)}}) {
+    const at::Tensor dense = engine::generic_attention(input, sequence);
     const at::Tensor direction = at::randn(dense.sizes(), at::kDouble);
     (dense * direction).sum().backward();
     const at::NoGradGuard no_grad;
-    const clip::AttentionOutput loops = clip::attend(input, sequence);
+    const engine::AttentionOutput loops = engine::attend(input, sequence);
     EXPECT_LT(distance(loops.seen, dense), 1e-13);
-    const clip::AttentionInput grads =
-        clip::attend_backward(input, sequence, loops.probabilities, direction);
+    const engine::AttentionInput grads =
+        engine::attend_backward(input, sequence, loops.probabilities, direction);
     EXPECT_LT(distance(grads.a, input.a.grad()), 1e-12);
     if (input.reads_only()) {
       EXPECT_LT(distance(grads.b, input.b.grad()), 1e-12);
@@ -225,8 +226,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST(PackedTowerLimits, ThousandsOfClassesWithoutAGraphEqualThemselvesInPieces) {
-  const clip::Architecture architecture = testing_support::odd_architecture();
-  const clip::Tensors weights = testing_support::random_weights(architecture, at::kFloat);
+  const checkpoint::Architecture architecture = testing_support::odd_architecture();
+  const checkpoint::Tensors weights = testing_support::random_weights(architecture, at::kFloat);
   const auto tower = clip::place_text_tower(weights, architecture.config, {});
   const Texts texts = make_texts({"", 10'000, 4, 1, 5});
   PackedPrompts all = pack_prompts(texts);
@@ -240,8 +241,8 @@ TEST(PackedTowerLimits, ThousandsOfClassesWithoutAGraphEqualThemselvesInPieces) 
 }
 
 TEST(PackedTowerLimits, TheChunkFollowsTheMemoryThatIsAllowed) {
-  const clip::Architecture architecture = testing_support::odd_architecture();
-  const clip::Tensors weights = testing_support::random_weights(architecture, at::kFloat);
+  const checkpoint::Architecture architecture = testing_support::odd_architecture();
+  const checkpoint::Tensors weights = testing_support::random_weights(architecture, at::kFloat);
   const auto tower = clip::place_text_tower(weights, architecture.config, {});
   PackedPrompts prompts = pack_prompts(make_texts({"", 1000, 4, 1, 5}));
   EXPECT_EQ(clip::class_chunk_within(tower, prompts, int64_t{1} << 30), 1000);
@@ -253,8 +254,8 @@ TEST(PackedTowerLimits, TheChunkFollowsTheMemoryThatIsAllowed) {
 }
 
 TEST(PackedTowerLimits, FrozenWeightsNeverGetGradients) {
-  const clip::Architecture architecture = testing_support::odd_architecture();
-  const clip::Tensors weights = testing_support::random_weights(architecture, at::kFloat);
+  const checkpoint::Architecture architecture = testing_support::odd_architecture();
+  const checkpoint::Tensors weights = testing_support::random_weights(architecture, at::kFloat);
   const auto tower = clip::place_text_tower(weights, architecture.config, {});
   PackedPrompts prompts = pack_prompts(make_texts({"", 3, 2, 1, 2}));
   prompts.learned = at::randn({2, 33}).requires_grad_();
