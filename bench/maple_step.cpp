@@ -14,12 +14,11 @@ constexpr int64_t kBatch = 4, kClasses = 50, kManyClasses = 100;
 constexpr double kRate = 0.002;
 constexpr const char* kWords = "1 2 3 4";  // a token each, as "a photo of a" in CLIP's vocabulary
 
-ContextOptions context_of(const Settings& settings) {
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
-  options.init_words = kWords;
-  options.n_ctx = 2;
-  options.depth = settings.tiny ? 2 : 9;
+MethodOptions context_of(const Settings& settings) {
+  MethodOptions options("maple");
+  options.set("init", kWords);
+  options.set("n-ctx", 2);
+  options.set("depth", settings.tiny ? 2 : 9);
   return options;
 }
 
@@ -107,7 +106,7 @@ struct Plain {
 
   Plain(const std::string& model, const Clip& clip, const Settings& settings, int64_t classes)
       : store(read_weights(model)), images(random_images(sizes_of(settings), classes)) {
-    const ContextOptions context = context_of(settings);
+    const MethodOptions context = context_of(settings);
     Names names;
     for (const std::string& name : names_of(sizes_of(settings), classes)) {
       names.push_back(clip.tokenizer().encode(cat(kWords, " ", name, ".")));

@@ -86,6 +86,9 @@ struct TrainedPrompt {
 /// resolved.
 void describe_method(TrainedPrompt& prompt, const MethodOptions& options);
 
+/// Whether a file can hold the text: 1 to 4096 bytes of UTF-8 without control characters.
+bool is_storable(std::string_view text);
+
 /// Same prompt, same bytes, in the newest format version. Throws kContent when a field is out of
 /// its range.
 std::string encode_prompt(const TrainedPrompt& prompt);

@@ -40,6 +40,15 @@ int64_t TrainedPrompt::payload_bytes() const {
   return bytes;
 }
 
+bool is_storable(std::string_view text) {
+  try {
+    artifact::check_text(text, "a text");
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
 void write_prompt(const std::string& path, const TrainedPrompt& prompt) {
   write_file_atomic(path, encode_prompt(prompt));
 }

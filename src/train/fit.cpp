@@ -72,7 +72,9 @@ TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& o
   prompt.half = options.half;
   prompt.fingerprint = clip.fingerprint();
   prompt.dataset = split.name;
-  if (options.store_class_names || prompt.bound_to_classes()) {
+  const bool storable =
+      std::all_of(split.class_names.begin(), split.class_names.end(), is_storable);
+  if (prompt.bound_to_classes() || (options.store_class_names && storable)) {
     prompt.class_names = split.class_names;
   }
   return prompt;

@@ -121,7 +121,7 @@ TEST_F(RunnerTest, BaseToNewTrainsOnTheBaseHalfAndTestsBothFromTheFiles) {
       "WHERE kind = 'prompt' AND seed = 1");
   ASSERT_TRUE(row.step());
   const TrainedPrompt prompt = read_prompt(db() + ".runs/" + row.text(0));
-  EXPECT_EQ(prompt.half, StoredHalf::kBase);
+  EXPECT_EQ(prompt.half, ClassSubset::kBase);
   EXPECT_EQ(score_prompt(clip, prompt, fresh).predictions, tests[1].predictions);
 }
 
@@ -131,7 +131,7 @@ TEST_F(RunnerTest, AnImageThatBrokeBehindTheCacheIsNotScoredAsItsNeighbour) {
   const Clip clip = Clip::load(demo_clip(), {});
   const Split split = load_split({folder_ / "garments", ""}, log);
   FitOptions fit;
-  fit.context.kind = PromptKind::kVpt;
+  fit.method = MethodOptions("vpt");
   fit.train.epochs = 1;
   fit.train.batch = 8;
   fit.features.cache = "none";

@@ -79,7 +79,7 @@ class NoisyTrainTest : public ::testing::Test {
 
   Clip clip_ = open_tiny_clip();
   std::unique_ptr<PromptLearner> learner_ =
-      make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
+      make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
   Log log_;
 };
 
