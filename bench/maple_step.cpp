@@ -40,7 +40,7 @@ Images random_images(const Sizes& sizes, int64_t classes) {
 // Our side: packed rows, one step of SGD.
 struct Ours {
   const Clip& clip;
-  std::unique_ptr<PromptLearner> learner;
+  std::unique_ptr<Learner> learner;
   Images images;
   std::vector<at::Tensor> values;
 

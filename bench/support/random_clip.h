@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "qprompt/clip.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "support/settings.h"
 
 namespace qprompt::bench {
@@ -51,7 +51,7 @@ Names random_names(const Sizes& sizes, int64_t count);
 std::vector<std::string> words_of(const Names& names);
 
 // CoOp over names that are ids already: start, M context rows, name, ".", end.
-class IdCoop final : public PromptLearner {
+class IdCoop final : public Learner {
  public:
   IdCoop(const Clip& clip, const Names& names, int64_t n_ctx = 4);
   std::vector<ParameterSpec> parameters() const override;

@@ -111,8 +111,6 @@ DataReport check_split(const Split& split, const CheckOptions& options, Log& log
 /// The hand-written template of a data set ("a photo of a {}, a type of pet."), CoOp's zero-shot
 /// one; "a photo of a {}." for folders and unknown names.
 std::string default_template(const std::string& dataset_name);
-/// The template with `{}` replaced by the name, `_` shown as a space; throws kUsage without `{}`.
-std::string fill_template(const std::string& text, const std::string& class_name);
 
 inline const std::string& half_name(Half half) { return subset_name(half); }
 

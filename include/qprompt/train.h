@@ -15,7 +15,7 @@
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "qprompt/quant.h"
 
 namespace qprompt {
@@ -99,7 +99,7 @@ struct TrainResult {
 /// Learns the learner's tensors by SGD on the cross-entropy of τ·cos(image, class). Deterministic:
 /// same inputs, threads and machine give the same bytes, interrupted or not. Throws kContent when
 /// the loss stops being finite.
-TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult train_prompt(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options, Log& log);
 
 /// The loss of one batch: mean cross-entropy of τ·cos(image, class) against the labels, a 0-d

@@ -5,7 +5,8 @@
 #include "cli/app.h"
 #include "qprompt/artifact.h"
 #include "qprompt/eval.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
+#include "learner/texts.h"
 #include "qprompt/weights.h"
 
 namespace qprompt::cli {

@@ -1,18 +1,24 @@
-// Room `prompt`: what is learned, and how it meets the class names.
+// Room `learner`: what is learned. A learner makes edits of the towers, or logits from features, out
+// of learned values; packing, chunks and the loop are others' business.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "learner/edits.h"
 #include "method/method.h"
 #include "qprompt/base.h"
 #include "qprompt/clip.h"
 
 namespace qprompt {
+
+/// Learned tensors in the order of `Learner::parameters`, raw or quantized, float32.
+using Values = std::vector<at::Tensor>;
 
 /// One learned tensor, as its method's row declares it for one model and its classes.
 struct ParameterSpec {
@@ -21,45 +27,78 @@ struct ParameterSpec {
   bool quantized = true;       ///< false for biases, which the paper leaves in 16 bits
 };
 
-/// A way of building prompts from learned tensors. It holds no values: they are passed in, raw or
-/// quantized, in the order of `parameters()`.
-class PromptLearner {
+/// What a learner is made from: the same in training and from a file.
+struct Start {
+  Clip clip;
+  MethodOptions options;  ///< resolved
+  std::vector<std::string> class_names;
+};
+
+/// Whose logits are asked for: training's, or those of classes that were seen in it, or not.
+enum class Phase { kTrain, kSeen, kUnseen };
+
+/// What a head turns into logits.
+struct HeadInput {
+  at::Tensor image;  ///< (B, E), of length one
+  at::Tensor text;   ///< (C, E), of length one
+  double scale = 1;  ///< τ
+};
+
+/// A way of building a classifier from learned values. It holds none: they are passed in. Const and
+/// safe to use from several threads once made.
+class Learner {
  public:
-  PromptLearner(const Clip& clip, MethodOptions options, int64_t classes);
-  virtual ~PromptLearner() = default;
-  /// With everything filled in.
-  const MethodOptions& options() const { return options_; }
-  const Method& method() const { return options_.method(); }
+  explicit Learner(const Start& start);
+  virtual ~Learner() = default;
+  const MethodOptions& options() const { return start_.options; }
+  const Method& method() const { return start_.options.method(); }
   const std::vector<ParameterSpec>& parameters() const { return parameters_; }
 
-  /// Fresh float32 values; draws come from `rng`.
-  virtual std::vector<at::Tensor> initial_values(Rng& rng) const = 0;
-  /// The C texts as packed rows, differentiable in `values`. Throws kContent on a wrong shape.
-  virtual PackedPrompts prompts(const std::vector<at::Tensor>& values) const = 0;
-  /// The C texts for one image, given its normalised features (E); `prompts` unless the method has
-  /// texts by image.
-  virtual PackedPrompts prompts_for(const std::vector<at::Tensor>& values,
-                                    const at::Tensor& image) const;
-  /// What the image tower takes, differentiable in `values`; nothing unless the method reads
-  /// pixels.
-  virtual ImagePrompts image_prompts(const std::vector<at::Tensor>& values) const;
+  /// Fresh float32 values, of the shapes that the row declares; draws come from `rng`.
+  virtual Values initial_values(Rng& rng) const = 0;
+  /// The C texts, differentiable in `values`; `image` (E), of length one, is defined where the row
+  /// says that every image has texts of its own. Not overridden: the initial words (or "a photo of
+  /// a"), the name and a full stop, fixed.
+  virtual TextSide text(const Values& values, const at::Tensor& image) const;
+  /// What images are encoded with, differentiable in `values`. Not overridden: nothing.
+  virtual ImageSide image(const Values& values) const;
+  /// Logits (B, C), differentiable in `values` and in both features. Not overridden: τ·cos.
+  virtual at::Tensor logits(const Values& values, const HeadInput& input, Phase phase) const;
+
+  /// The texts as the tower takes them, for no image and for one.
+  PackedPrompts prompts(const Values& values) const { return packed(text(values, {})); }
+  PackedPrompts prompts_for(const Values& values, const at::Tensor& image) const {
+    return packed(text(values, image));
+  }
+  /// What the image tower takes.
+  ImagePrompts image_prompts(const Values& values) const { return packed(image(values)); }
+
+ protected:
+  const Clip& clip() const { return start_.clip; }
+  const std::vector<std::string>& class_names() const { return start_.class_names; }
 
  private:
-  MethodOptions options_;
+  Start start_;
   std::vector<ParameterSpec> parameters_;
 };
+
+/// Throws kContent unless `values` are tensors of these names and shapes.
+void check_values(const Values& values, const std::vector<ParameterSpec>& specs);
+
+using LearnerMaker = std::function<std::unique_ptr<Learner>(const Start&)>;
+/// Adds a learner for the rows that name it, for this process: with `add_method`, the library's only
+/// global state. Throws kUsage, naming it, when the word is taken.
+void add_learner(const std::string& word, LearnerMaker make);
 
 /// The sizes of a model and C classes, and how many tokens the initial words of the options are.
 Sizes sizes_of(const Clip& clip, const MethodOptions& options, int64_t classes);
 
 /// The learner of a method. Throws kContent, naming the class, when a text is longer than the
 /// model's context length; kUsage when the options contradict each other, the words or the model,
-/// and where the method trains nothing; kContent where it needs a ViT.
-std::unique_ptr<PromptLearner> make_learner(const Clip& clip,
-                                            const std::vector<std::string>& class_names,
-                                            const MethodOptions& options);
-
-/// Hand-written texts as packed rows, one a class: for zero-shot classification.
-PackedPrompts pack_texts(const Clip& clip, const std::vector<std::string>& texts);
+/// and where the method trains nothing; kContent where it needs a ViT. What a learner from outside
+/// throws, now or later, and tensors of other shapes than its row declares, come as kContent with
+/// the method's word.
+std::unique_ptr<Learner> make_learner(const Clip& clip, const std::vector<std::string>& class_names,
+                                      const MethodOptions& options);
 
 }  // namespace qprompt

@@ -167,7 +167,7 @@ class Estimator {
     return key;
   }
 
-  static std::vector<at::Tensor> fresh(const PromptLearner& learner, bool gradient) {
+  static std::vector<at::Tensor> fresh(const Learner& learner, bool gradient) {
     Rng rng(1);
     std::vector<at::Tensor> values = learner.initial_values(rng);
     for (at::Tensor& value : values) value.set_requires_grad(gradient);

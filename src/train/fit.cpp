@@ -61,7 +61,7 @@ TrainingData training_pixels(const Clip& clip, const Split& split, const FitOpti
 }
 
 TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& options,
-                       const PromptLearner& learner) {
+                       const Learner& learner) {
   TrainedPrompt prompt;
   describe_method(prompt, learner.options());
   prompt.width = clip.config().text_width;

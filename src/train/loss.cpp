@@ -19,15 +19,26 @@ at::Tensor matching_loss(const Clip& clip, const at::Tensor& texts, const at::Te
   return at::cross_entropy_loss(logits, labels.to(unit.device()));
 }
 
-double conditional_gradients(const Clip& clip, const PromptLearner& learner,
+/// The same, of what the learner's head makes of them.
+at::Tensor learner_loss(const Clip& clip, const Learner& learner,
+                        const std::vector<at::Tensor>& leaves, const at::Tensor& texts,
+                        const Batch& batch) {
+  const at::Tensor unit = unit_rows(texts);
+  const HeadInput input{batch.features.to(unit.device()), unit, clip.logit_scale()};
+  const at::Tensor logits = learner.logits(leaves, input, Phase::kTrain);  // (B, C)
+  return at::cross_entropy_loss(logits, batch.labels.to(unit.device()));
+}
+
+double conditional_gradients(const Clip& clip, const Learner& learner,
                              const std::vector<at::Tensor>& leaves, const Batch& batch,
                              const Chunks& chunks) {
   const int64_t images = batch.labels.size(0);
   double total = 0;
   for (int64_t b = 0; b < images; ++b) {
     const PackedPrompts prompts = learner.prompts_for(leaves, batch.features[b]);
-    const at::Tensor loss = prompt_loss(clip, prompts, batch.features.narrow(0, b, 1),
-                                        batch.labels.narrow(0, b, 1), chunks.classes);
+    const Batch one{batch.features.narrow(0, b, 1), {}, batch.labels.narrow(0, b, 1), {}};
+    const at::Tensor loss =
+        learner_loss(clip, learner, leaves, clip.encode_text(prompts, chunks.classes), one);
     (loss / static_cast<double>(images)).backward();
     total += loss.item<double>() / static_cast<double>(images);
   }
@@ -41,7 +52,7 @@ at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at:
   return matching_loss(clip, clip.encode_text(prompts, class_chunk), image, labels);
 }
 
-Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t classes,
+Chunks choose_chunks(const Clip& clip, const Learner& learner, int64_t classes,
                      int64_t bytes) {
   Rng rng(1);
   const auto values = learner.initial_values(rng);
@@ -57,19 +68,20 @@ Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t cla
   return chunks;
 }
 
-double accumulate_gradients(const Clip& clip, const PromptLearner& learner,
+double accumulate_gradients(const Clip& clip, const Learner& learner,
                             const std::vector<at::Tensor>& leaves, const Batch& batch,
                             const Chunks& chunks) {
   if (learner.method().text_by_image) return conditional_gradients(clip, learner, leaves, batch, chunks);
-  at::Tensor image = batch.features;  // (B, E)
+  Batch read = batch;
   if (learner.method().reads == Reads::kPixels) {
     const ImagePrompts rows = learner.image_prompts(leaves);
-    image = unit_rows(clip.encode_image(batch.pixels, rows, chunks.images));
+    read.features = unit_rows(clip.encode_image(batch.pixels, rows, chunks.images));
   }
-  const at::Tensor loss =
+  const at::Tensor texts =
       batch.texts.defined()
-          ? matching_loss(clip, batch.texts, image, batch.labels)
-          : prompt_loss(clip, learner.prompts(leaves), image, batch.labels, chunks.classes);
+          ? batch.texts
+          : clip.encode_text(learner.prompts(leaves), chunks.classes);  // (C, E)
+  const at::Tensor loss = learner_loss(clip, learner, leaves, texts, read);
   loss.backward();
   return loss.item<double>();
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "qprompt/clip.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 
 namespace qprompt {
 
@@ -24,12 +24,12 @@ struct Chunks {
 };
 
 /// Chunks within the bytes, each tower taking half where both learn. `classes` > 0: as given.
-Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t classes,
+Chunks choose_chunks(const Clip& clip, const Learner& learner, int64_t classes,
                      int64_t bytes);
 
 /// The loss of the batch; its gradient is added to that of `leaves`, the learner's values. A
 /// conditional learner goes back image by image, so that memory does not grow with the batch.
-double accumulate_gradients(const Clip& clip, const PromptLearner& learner,
+double accumulate_gradients(const Clip& clip, const Learner& learner,
                             const std::vector<at::Tensor>& leaves, const Batch& batch,
                             const Chunks& chunks);
 

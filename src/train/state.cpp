@@ -32,7 +32,7 @@ std::string digest_of(const std::map<std::string, at::Tensor>& tensors) {
 
 }  // namespace
 
-void save_state(const Resume& resume, const PromptLearner& learner, const TrainState& state) {
+void save_state(const Resume& resume, const Learner& learner, const TrainState& state) {
   std::map<std::string, at::Tensor> tensors;
   const auto specs = learner.parameters();
   for (size_t i = 0; i < specs.size(); ++i) {
@@ -48,7 +48,7 @@ void save_state(const Resume& resume, const PromptLearner& learner, const TrainS
   write_safetensors(resume.path, tensors, {{"key", resume.key}, {"digest", digest_of(tensors)}});
 }
 
-bool load_state(const Resume& resume, const PromptLearner& learner, TrainState& state) {
+bool load_state(const Resume& resume, const Learner& learner, TrainState& state) {
   if (resume.path.empty() || !std::filesystem::exists(resume.path)) return false;
   const WeightStore file = read_safetensors(resume.path);
   const auto metadata = [&](const char* name) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "qprompt/train.h"
 
 namespace qprompt {
@@ -21,8 +21,8 @@ struct TrainState {
 };
 
 /// Atomic. Throws kPath.
-void save_state(const Resume& resume, const PromptLearner& learner, const TrainState& state);
+void save_state(const Resume& resume, const Learner& learner, const TrainState& state);
 /// False when there is no checkpoint. Throws kContent when it is damaged or of another run.
-bool load_state(const Resume& resume, const PromptLearner& learner, TrainState& state);
+bool load_state(const Resume& resume, const Learner& learner, TrainState& state);
 
 }  // namespace qprompt

@@ -15,7 +15,7 @@ namespace {
 /// Everything that stays the same over a run.
 struct Run {
   const Clip& clip;
-  const PromptLearner& learner;
+  const Learner& learner;
   const TrainOptions& options;
   const TrainingData& data;
   at::Tensor features;  // (V, N, E), normalised; undefined where pixels are read
@@ -34,14 +34,14 @@ at::Tensor prepare_features(const Clip& clip, const TrainingData& data) {
 }
 
 /// Features (C, E) of texts that stay as they are, encoded once; undefined where they are learned.
-at::Tensor fixed_texts(const Clip& clip, const PromptLearner& learner, uint64_t seed) {
+at::Tensor fixed_texts(const Clip& clip, const Learner& learner, uint64_t seed) {
   const at::NoGradGuard no_grad;
   Rng rng(seed);
   const PackedPrompts prompts = learner.prompts(learner.initial_values(rng));
   return prompts.learned.defined() ? at::Tensor() : clip.encode_text(prompts);
 }
 
-Run prepare(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+Run prepare(const Clip& clip, const Learner& learner, const TrainingData& data,
             const TrainOptions& options) {
   if (data.labels.empty()) fail(ErrorKind::kContent, "there are no training images");
   const bool pixels = learner.method().reads == Reads::kPixels;
@@ -198,7 +198,7 @@ void show(const Run& run, const TrainState& state) {
 
 }  // namespace
 
-TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult train_prompt(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options, Log& log) {
   if (options.plain_bits != 16 && options.plain_bits != 32) {
     fail(ErrorKind::kUsage, "plain-bits is ", options.plain_bits, "; give 16 or 32");

@@ -1,7 +1,7 @@
 // CoOp in its five variants: features, logits, loss, and the gradient of the context.
 #include "golden/oracle.h"
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 
 namespace qprompt {
 namespace {

@@ -1,7 +1,7 @@
 // MaPLe and CoCoOp: features, logits, loss, and the gradients of everything that they learn.
 #include "golden/oracle.h"
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 
 namespace qprompt {
 namespace {

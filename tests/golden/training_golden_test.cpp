@@ -1,6 +1,6 @@
 // Ten training steps and the learning rates of the reference.
 #include "golden/oracle.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "qprompt/train.h"
 
 namespace qprompt {

@@ -24,30 +24,31 @@ const Rooms& allowed_rooms() {
       {"checkpoint", {"base", "weights", "tokenizer", "image", "engine"}},
       {"clip", {"base", "weights", "tokenizer", "image", "engine", "checkpoint"}},
       {"dataset", {"base", "weights", "image", "method"}},
-      {"prompt", {"base", "method", "tokenizer", "clip"}},
+      {"learner", {"base", "method", "clip"}},
       {"features", {"base", "weights", "image", "clip", "dataset"}},
       {"quant", {"base"}},
       {"artifact", {"base", "quant", "method"}},
+      {"predict", {"base", "weights", "image", "clip", "learner", "artifact", "method"}},
       {"train",
-       {"base", "method", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
+       {"base", "method", "weights", "image", "clip", "dataset", "learner", "features", "quant",
         "artifact"}},
       {"eval",
-       {"base", "method", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
+       {"base", "method", "weights", "image", "clip", "dataset", "features", "quant", "predict",
         "artifact"}},
       {"report", {"base", "eval", "method"}},
       {"run",
-       {"base", "method", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report"}},
+       {"base", "method", "weights", "tokenizer", "image", "clip", "dataset", "learner", "features",
+        "quant", "artifact", "train", "eval", "predict", "report"}},
       {"study",
-       {"base", "method", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report", "run"}},
+       {"base", "method", "weights", "tokenizer", "image", "clip", "dataset", "learner", "features",
+        "quant", "artifact", "train", "eval", "predict", "report", "run"}},
   };
   return kRooms;
 }
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base", "method", "engine", "checkpoint", "clip", "train"};
+  static const std::set<std::string> kRooms{"base", "method", "engine", "checkpoint", "clip", "learner", "predict", "train"};
   return kRooms;
 }
 

@@ -1,7 +1,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
+#include "learner/texts.h"
 #include "support/tiny_clip.h"
 
 namespace qprompt {
@@ -113,6 +114,13 @@ TEST(CoOpTest, ValuesOfAnotherShapeAreRefused) {
   const auto learner = make_learner(clip, {"a", "b"}, coop());
   EXPECT_THROW(learner->prompts({at::zeros({4, 3})}), Error);
   EXPECT_THROW(learner->prompts({}), Error);
+}
+
+TEST(Templates, AreFilledWithSpacesForUnderscores) {
+  EXPECT_EQ(fill_template("a photo of a {}.", "yin_yang"), "a photo of a yin yang.");
+  EXPECT_EQ(fill_template("{} texture.", "bubbly"), "bubbly texture.");
+  EXPECT_EQ(fill_template("my_own {} and {}", "{}_x"), "my_own {} x and {} x");
+  EXPECT_THROW(fill_template("a photo", "x"), Error);
 }
 
 }  // namespace

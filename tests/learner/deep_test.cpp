@@ -5,7 +5,8 @@
 
 #include <functional>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
+#include "learner/texts.h"
 #include "support/tiny_clip.h"
 
 namespace qprompt {
@@ -25,7 +26,7 @@ MethodOptions of_kind(const std::string& kind, int64_t n_ctx = 2, int64_t depth 
   return options;
 }
 
-Values start(const PromptLearner& learner, uint64_t seed = 1) {
+Values start(const Learner& learner, uint64_t seed = 1) {
   Rng rng(seed);
   return learner.initial_values(rng);
 }

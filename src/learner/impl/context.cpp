@@ -1,48 +1,45 @@
 #include "base/aten.h"
-#include "prompt/class_text.h"
-#include "prompt/learners.h"
+#include "learner/impl/learners.h"
+#include "learner/texts.h"
 
-namespace qprompt::prompt {
+namespace qprompt::learner {
 namespace {
 
-class Context final : public PromptLearner {
+class Context final : public Learner {
  public:
-  Context(const Clip& clip, const ClassNames& class_names, const MethodOptions& options)
-      : PromptLearner(clip, options, static_cast<int64_t>(class_names.size())), clip_(clip) {
-    TextLayout layout = layout_of(options);
-    if (!options.flag("class-specific")) {
-      packed_ = pack_classes(clip, class_names, layout);
-      return;
+  explicit Context(const Start& start) : Learner(start) {
+    TextLayout layout = layout_of(start.options);
+    PackedPrompts packed;
+    if (!start.options.flag("class-specific")) {
+      packed = pack_classes(start.clip, start.class_names, layout);
+    } else {
+      std::vector<std::vector<PackedRow>> texts;
+      for (const std::string& name : start.class_names) {
+        texts.push_back(class_rows(start.clip, name, layout));
+        layout.first += layout.n_ctx;
+      }
+      packed = pack_prompts(texts);
     }
-    std::vector<std::vector<PackedRow>> texts;
-    for (const std::string& name : class_names) {
-      texts.push_back(class_rows(clip, name, layout));
-      layout.first += layout.n_ctx;
-    }
-    packed_ = pack_prompts(texts);
+    layout_ = std::make_shared<PackedPrompts>(std::move(packed));
   }
 
-  std::vector<at::Tensor> initial_values(Rng& rng) const override {
-    return {initial_context(clip_, options(), parameters().front().shape, rng)};
+  Values initial_values(Rng& rng) const override {
+    return {initial_context(clip(), options(), parameters().front().shape, rng)};
   }
 
-  PackedPrompts prompts(const std::vector<at::Tensor>& values) const override {
+  TextSide text(const Values& values, const at::Tensor&) const override {
     check_values(values, parameters());
-    PackedPrompts packed = packed_;
-    packed.learned = values[0].reshape({-1, clip_.config().text_width});  // (M, D) or (C·M, D)
-    return packed;
+    return {layout_, {{0, values[0]}}};
   }
 
  private:
-  Clip clip_;
-  PackedPrompts packed_;
+  std::shared_ptr<const PackedPrompts> layout_;
 };
 
 }  // namespace
 
-std::unique_ptr<PromptLearner> make_context(const Clip& clip, const ClassNames& class_names,
-                                            const MethodOptions& options) {
-  return std::make_unique<Context>(clip, class_names, options);
+std::unique_ptr<Learner> make_context(const Start& start) {
+  return std::make_unique<Context>(start);
 }
 
-}  // namespace qprompt::prompt
+}  // namespace qprompt::learner

@@ -1,19 +1,35 @@
-#include <map>
+#include "learner/learner.h"
 
-#include "prompt/learners.h"
+#include <map>
+#include <mutex>
+
+#include "base/aten.h"
+#include "learner/impl/learners.h"
+#include "learner/texts.h"
 
 namespace qprompt {
 namespace {
 
-using Maker = std::unique_ptr<PromptLearner> (*)(const Clip&, const prompt::ClassNames&,
-                                                 const MethodOptions&);
+struct Makers {
+  std::mutex lock;
+  std::map<std::string, LearnerMaker> by_word = {
+      {"context", learner::make_context},
+      {"conditional-context", learner::make_conditional},
+      {"deep", learner::make_deep}};
+};
+Makers& makers() {
+  static auto* const kMakers = new Makers;  // never destroyed: used until the process ends
+  return *kMakers;
+}
 
-const std::map<std::string, Maker>& makers() {
-  static const std::map<std::string, Maker> kMakers = {
-      {"context", prompt::make_context},
-      {"conditional-context", prompt::make_conditional},
-      {"deep", prompt::make_deep}};
-  return kMakers;
+LearnerMaker find_maker(const Method& method) {
+  Makers& all = makers();
+  const std::lock_guard lock(all.lock);
+  const auto found = all.by_word.find(method.learner);
+  if (found != all.by_word.end()) return found->second;
+  if (!method.trained()) fail(ErrorKind::kUsage, method.label, " trains nothing");
+  fail(ErrorKind::kUsage, "the method '", method.word, "' needs the learner '", method.learner,
+       "', which was not added (add_learner)");
 }
 
 std::vector<ParameterSpec> parameters_of(const MethodOptions& options, const Sizes& sizes) {
@@ -34,15 +50,46 @@ std::vector<ParameterSpec> parameters_of(const MethodOptions& options, const Siz
 
 }  // namespace
 
-PromptLearner::PromptLearner(const Clip& clip, MethodOptions options, int64_t classes)
-    : options_(std::move(options)),
-      parameters_(parameters_of(options_, sizes_of(clip, options_, classes))) {}
+Learner::Learner(const Start& start)
+    : start_(start),
+      parameters_(parameters_of(
+          start.options, sizes_of(start.clip, start.options,
+                                  static_cast<int64_t>(start.class_names.size())))) {}
 
-ImagePrompts PromptLearner::image_prompts(const std::vector<at::Tensor>&) const { return {}; }
+TextSide Learner::text(const Values&, const at::Tensor&) const {
+  const std::string words = options().has("init") ? options().text("init") : "a photo of a";
+  TextLayout layout;
+  layout.words = clip().tokenizer().encode(words);
+  return {std::make_shared<PackedPrompts>(pack_classes(clip(), class_names(), layout)), {}};
+}
 
-PackedPrompts PromptLearner::prompts_for(const std::vector<at::Tensor>& values,
-                                         const at::Tensor&) const {
-  return prompts(values);
+ImageSide Learner::image(const Values&) const { return {}; }
+
+at::Tensor Learner::logits(const Values&, const HeadInput& input, Phase) const {
+  return input.scale * at::mm(input.image, input.text.t());  // (B, C)
+}
+
+void check_values(const Values& values, const std::vector<ParameterSpec>& specs) {
+  if (values.size() != specs.size()) {
+    fail(ErrorKind::kContent, "this prompt has ", specs.size(), " tensors, '", specs.front().name,
+         "' the first of them; got ", values.size());
+  }
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (!values[i].defined() || values[i].sizes() != at::IntArrayRef(specs[i].shape)) {
+      fail(ErrorKind::kContent, "prompt tensor '", specs[i].name, "': shape ",
+           at::IntArrayRef(specs[i].shape), " expected, came ",
+           values[i].defined() ? values[i].sizes() : at::IntArrayRef());
+    }
+  }
+}
+
+void add_learner(const std::string& word, LearnerMaker make) {
+  if (word.empty() || !make) fail(ErrorKind::kUsage, "a learner has a word and a maker");
+  Makers& all = makers();
+  const std::lock_guard lock(all.lock);
+  if (!all.by_word.emplace(word, std::move(make)).second) {
+    fail(ErrorKind::kUsage, "the learner '", word, "' cannot be added: its word is taken");
+  }
 }
 
 Sizes sizes_of(const Clip& clip, const MethodOptions& options, int64_t classes) {
@@ -60,32 +107,14 @@ Sizes sizes_of(const Clip& clip, const MethodOptions& options, int64_t classes) 
   return sizes;
 }
 
-std::unique_ptr<PromptLearner> make_learner(const Clip& clip,
-                                            const std::vector<std::string>& class_names,
-                                            const MethodOptions& options) {
-  const Method& method = options.method();
+std::unique_ptr<Learner> make_learner(const Clip& clip, const std::vector<std::string>& class_names,
+                                      const MethodOptions& options) {
   if (class_names.empty()) fail(ErrorKind::kContent, "a prompt needs at least one class name");
-  const auto maker = makers().find(method.learner);
-  if (maker == makers().end()) {
-    fail(ErrorKind::kUsage, method.label,
-         method.trained() ? cat(" needs the learner '", method.learner, "', which is not here")
-                          : std::string(" trains nothing"));
-  }
+  const LearnerMaker make = find_maker(options.method());
   const auto classes = static_cast<int64_t>(class_names.size());
-  return maker->second(clip, class_names, resolved(options, sizes_of(clip, options, classes)));
-}
-
-PackedPrompts pack_texts(const Clip& clip, const std::vector<std::string>& texts) {
-  std::vector<std::vector<PackedRow>> rows;
-  rows.reserve(texts.size());
-  for (const std::string& text : texts) {
-    std::vector<PackedRow> one;
-    for (int64_t id : clip.tokenizer().encode_framed(text, clip.config().context_length)) {
-      one.push_back({.token = id});
-    }
-    rows.push_back(std::move(one));
-  }
-  return pack_prompts(rows);
+  const Start start{clip, resolved(options, sizes_of(clip, options, classes)), class_names};
+  if (options.method().stored_form == kOutsideForm) return learner::guarded(start, make);
+  return make(start);
 }
 
 }  // namespace qprompt

@@ -271,7 +271,9 @@ Method deep_text() {
 }  // namespace
 
 std::vector<Method> own_rows() {
-  return {zero_shot(), coop(), cocoop(), maple(), ivlp(), vpt(), deep_text()};
+  std::vector<Method> rows{zero_shot(), coop(), cocoop(), maple(), ivlp(), vpt(), deep_text()};
+  add_presets(rows);
+  return rows;
 }
 
 }  // namespace qprompt::method

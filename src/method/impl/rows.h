@@ -10,7 +10,7 @@ namespace qprompt::method {
 /// In the order in which they are listed.
 std::vector<Method> own_rows();
 
-/// The published recipes of a row.
-std::vector<Preset> presets_of(const std::string& word);
+/// Gives the rows their published recipes.
+void add_presets(std::vector<Method>& rows);
 
 }  // namespace qprompt::method
