@@ -1,6 +1,7 @@
 // One training step of MaPLe, which learns in both towers, against the same step with padded texts
 // and autograd.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "plain_maple.h"
 #include "qprompt/train.h"

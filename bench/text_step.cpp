@@ -1,5 +1,6 @@
 // One training step of CoOp against the same step with padded texts and autograd.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "plain_baseline.h"
 #include "qprompt/train.h"

@@ -1,6 +1,25 @@
 # The libraries that qprompt stands on; `./dev` installs them on Debian and Ubuntu.
 find_package(Threads REQUIRED)
+
+# LibTorch: the distribution's, or that of a Python environment, whose folder (…/torch) is named.
+# Its configuration searches the whole prefix path for its parts and would take the distribution's
+# where both are installed, so the folder itself is named too, and the places are compared.
+set(QPROMPT_TORCH_FOLDER "" CACHE PATH "Folder of a Python environment's torch; empty: Debian's")
+if(QPROMPT_TORCH_FOLDER)
+  list(PREPEND CMAKE_PREFIX_PATH ${QPROMPT_TORCH_FOLDER} ${QPROMPT_TORCH_FOLDER}/share/cmake)
+endif()
 find_package(Torch REQUIRED)
+get_filename_component(torch_folder ${TORCH_LIBRARY} DIRECTORY)
+foreach(library ${TORCH_LIBRARIES})
+  if(TARGET ${library} OR NOT IS_ABSOLUTE ${library})
+    continue()
+  endif()
+  get_filename_component(folder ${library} DIRECTORY)
+  if(NOT folder STREQUAL torch_folder)
+    message(FATAL_ERROR "${library} is not of the LibTorch in ${torch_folder}: two LibTorches "
+            "cannot be mixed. Name one by QPROMPT_TORCH_FOLDER.")
+  endif()
+endforeach()
 find_package(ZLIB REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)

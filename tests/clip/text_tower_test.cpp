@@ -1,4 +1,5 @@
 // The packed tower against a plain one that pads every text to the context length.
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>

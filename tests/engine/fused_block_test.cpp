@@ -2,6 +2,7 @@
 #include "engine/impl/fused_block.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <atomic>
