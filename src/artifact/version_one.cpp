@@ -7,7 +7,7 @@
 namespace qprompt::artifact {
 namespace {
 
-TrainedPrompt read_head(Reader& in, bool& class_specific) {
+TrainedPrompt read_first_head(Reader& in, bool& class_specific) {
   TrainedPrompt prompt;
   const size_t from = in.at();
   const auto form = static_cast<int>(in.number(1, "the method"));
@@ -45,7 +45,7 @@ void find_settings(TrainedPrompt& prompt, bool class_specific) {
   prompt.settings.emplace_back("vision-depth", cat(std::max<int64_t>(1, blocks)));
 }
 
-void read_sections(Reader& in, TrainedPrompt& prompt) {
+void read_first_sections(Reader& in, TrainedPrompt& prompt) {
   uint64_t before = 0;
   while (in.left() > 0) {
     const size_t from = in.at();
@@ -73,10 +73,10 @@ void read_sections(Reader& in, TrainedPrompt& prompt) {
 
 TrainedPrompt read_version_one(Reader& in, size_t tensors) {
   bool class_specific = false;
-  TrainedPrompt prompt = read_head(in, class_specific);
+  TrainedPrompt prompt = read_first_head(in, class_specific);
   prompt.tensors = read_tensors(in, tensors, 1);
   find_settings(prompt, class_specific);
-  read_sections(in, prompt);
+  read_first_sections(in, prompt);
   return prompt;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cli/protocol.h"
 #include "qprompt/weights.h"
+#include "train/option_door.h"
 
 namespace qprompt::cli {
 namespace {
@@ -42,6 +43,8 @@ void run_command(const BaseToNewCommand& options, const Session& session) {
   const Split split = open_split(options.images, session, log);
   const Clip clip = open_clip(options.model, session, log);
   ProtocolOptions protocol = protocol_base;
+  protocol.variants = make_variants(
+      options, situation_of(clip, split, Protocol::kBaseToNew, parse_shots(options.shots)), log);
   for (Variant& variant : protocol.variants) {
     variant.fit.device = session.device;
     variant.fit.dtype = session.dtype;

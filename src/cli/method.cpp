@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <set>
 
 #include "method/method.h"
 #include "qprompt/run.h"
@@ -76,7 +78,11 @@ int64_t parse_shots(const std::string& text) {
   return text == "all" ? 0 : whole_number("--shots", text, 1, 1'000'000);
 }
 
-std::vector<Variant> make_variants(const RunOptions& options) {
+namespace {
+
+using Prepare = std::function<void(FitOptions&)>;
+
+std::vector<Variant> variants_of(const RunOptions& options, const Prepare& prepare) {
   std::vector<Variant> variants;
   bool quantizes = false;
   for (std::string method : split_commas(options.methods)) {
@@ -90,6 +96,7 @@ std::vector<Variant> make_variants(const RunOptions& options) {
       fit.shots = parse_shots(options.shots);
       fit.features = feature_options(options.images);
       const std::string name = set_method(method, whole_number("--bits", b, 1, 8), fit);
+      prepare(fit);
       variants.push_back({name, fit});
     }
   }
@@ -103,6 +110,29 @@ std::vector<Variant> make_variants(const RunOptions& options) {
   }
   if (variants.empty())
     fail(ErrorKind::kUsage, "--method names no method; give for example coop or qmaple");
+  return variants;
+}
+
+}  // namespace
+
+std::vector<Variant> make_variants(const RunOptions& options) {
+  return variants_of(options, [](FitOptions&) {});
+}
+
+std::vector<Variant> make_variants(const RunOptions& options, const Situation& situation,
+                                   Log& log) {
+  std::set<std::string> noted;
+  std::vector<Variant> variants = variants_of(options, [&](FitOptions& fit) {
+    const std::string note = apply_preset(fit, situation).note;
+    if (noted.insert(note).second) log.note(note);
+  });
+  const bool given = std::any_of(options.given.begin(), options.given.end(),
+                                 [](const auto& option) { return option.first == "views"; });
+  for (Variant& variant : variants) {
+    if (given) continue;
+    // Views beyond the epochs would be encoded and never read.
+    variant.fit.views = std::min(variant.fit.views, variant.fit.train.epochs);
+  }
   return variants;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/method.h"
+#include "train/option_door.h"
 #include "qprompt/weights.h"
 
 namespace qprompt::cli {
@@ -23,7 +24,10 @@ void run_train(const TrainCommand& options, const Session& session) {
   const Split drawn = draw_training(whole, options, session.seed, log);
   const Split split = select_half(drawn, options.images.half);
   const Clip clip = open_clip(options.model, session, log);
-  FitOptions fit = variants[0].fit;
+  const Protocol protocol =
+      options.images.half == Half::kAll ? Protocol::kFewShot : Protocol::kBaseToNew;
+  const Situation situation = situation_of(clip, whole, protocol, parse_shots(options.shots));
+  FitOptions fit = make_variants(options, situation, log)[0].fit;
   fit.train.seed = session.seed;
   fit.half = options.images.half;
   fit.out = options.out;

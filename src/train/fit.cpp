@@ -5,6 +5,7 @@
 #include "qprompt/features.h"
 #include "qprompt/train.h"
 #include "qprompt/weights.h"
+#include "train/option_door.h"
 #include "train/record.h"
 
 namespace qprompt {
@@ -72,6 +73,7 @@ TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& o
   prompt.half = options.half;
   prompt.fingerprint = clip.fingerprint();
   prompt.dataset = split.name;
+  prompt.base_model = backbone_of(clip);
   const bool storable =
       std::all_of(split.class_names.begin(), split.class_names.end(), is_storable);
   if (prompt.bound_to_classes() || (options.store_class_names && storable)) {

@@ -86,6 +86,31 @@ std::vector<KnownOption> known_options() {
   return all;
 }
 
+std::string backbone_of(const Clip& clip) {
+  const ClipConfig& config = clip.config();
+  if (config.image_kind == ImageTowerKind::kVit) {
+    return backbone_name(config.patch_size, config.image_width, config.image_layers);
+  }
+  const bool fifty = config.resnet_layers == std::array<int64_t, 4>{3, 4, 6, 3};
+  return fifty && config.image_width == 64 ? "RN50" : "";
+}
+
+Situation situation_of(const Clip& clip, const Split& split, Protocol protocol, int64_t shots) {
+  const DatasetInfo* known = split.folder.empty() ? nullptr : find_dataset(split.name);
+  Situation out;
+  out.protocol = protocol;
+  if (known != nullptr) out.dataset = known->config;
+  out.backbone = backbone_of(clip);
+  out.shots = shots == 0 ? "all" : std::to_string(shots);
+  return out;
+}
+
+ChosenPreset apply_preset(FitOptions& options, const Situation& situation) {
+  ChosenPreset chosen = choose_preset(options.method.method(), situation);
+  for (const auto& [name, text] : chosen.settings) set_option(options, name, text);
+  return chosen;
+}
+
 void set_shared_options(const NamedTexts& table, const std::vector<FitOptions*>& methods) {
   if (methods.empty()) return;
   for (const auto& [name, text] : table) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "method/preset.h"
+#include "qprompt/dataset.h"
 #include "qprompt/train.h"
 
 namespace qprompt {
@@ -21,6 +23,15 @@ struct KnownOption {
 };
 /// Every option of every method that trains, quantized or not, in the order of `fit_fields`.
 std::vector<KnownOption> known_options();
+
+/// "ViT-B/16", "RN50": the architecture by CLIP's name; "" where it has none.
+std::string backbone_of(const Clip& clip);
+/// The situation of a training, for `choose_preset`: the data set by CoOp's name, or "own"; the
+/// backbone by CLIP's name, or "".
+Situation situation_of(const Clip& clip, const Split& split, Protocol protocol, int64_t shots);
+/// Sets the method's published settings for what is at hand; what is set over them comes later. They
+/// are named in the result, with a note to print.
+ChosenPreset apply_preset(FitOptions& options, const Situation& situation);
 
 /// What several methods share must serve at least one of them: sets `table` where it does. Throws
 /// kUsage, naming the option and the methods, where it does not.
