@@ -4,6 +4,8 @@
 #include <array>
 #include <map>
 
+#include "artifact/format.h"
+
 namespace qprompt {
 
 using Expected = std::vector<TensorSpec>;
