@@ -111,9 +111,9 @@ struct Plain {
     Names names;
     for (const std::string& name : names_of(sizes_of(settings), classes)) {
       names.push_back(clip.tokenizer().encode(cat(kWords, " ", name, ".")));
-      names.back().erase(names.back().begin(), names.back().begin() + context.n_ctx);
+      names.back().erase(names.back().begin(), names.back().begin() + context.whole("n-ctx"));
     }
-    const plain::MapleOptions options{context.depth, context.n_ctx, kRate};
+    const plain::MapleOptions options{context.whole("depth"), context.whole("n-ctx"), kRate};
     maple = std::make_unique<plain::PlainMaple>(store.tensors, true, names, options);
   }
   double step() { return maple->step(images.pixels, images.labels); }
@@ -131,8 +131,7 @@ Json train(const Settings& settings, const Clip& clip, int64_t classes) {
   options.epochs = 1;
   options.batch = kBatch;
   options.quantizer.bits = 4;
-  Log log;
-  const TrainResult result = train_prompt(clip, *learner, data, options, log);
+  const TrainResult result = train_prompt(clip, *learner, data, options);
   return {{"seconds_a_step", result.train_seconds / double(result.steps)},
           {"class_chunk", result.class_chunk},
           {"image_chunk", result.image_chunk}};
@@ -213,7 +212,7 @@ void compare(const Settings& settings, const std::string& model, const Clip& cli
   Plain plain(model, clip, settings, kClasses);
   check_agreement(ours, plain);
   const int64_t texts = ours.rows(), padded = kClasses * sizes.context;
-  const int64_t images = kBatch * (sizes.image_rows() + ours.learner->n_ctx());
+  const int64_t images = kBatch * (sizes.image_rows() + ours.learner->options().whole("n-ctx"));
   Products text(sizes.text_width, sizes.text_layers, texts, true, true);
   Products image(sizes.image_width, sizes.image_layers, images, true, true);
   say("timing a step of both sides, and the matrix products alone");
@@ -224,7 +223,7 @@ void compare(const Settings& settings, const std::string& model, const Clip& cli
   // The plain side's last blocks work for all rows.
   const double plain_flops = block_flops(sizes.text_width, sizes.text_layers, padded) +
                              block_flops(sizes.image_width, sizes.image_layers, images);
-  Table table{cat("One MaPLe step, depth ", ours.learner->depth(), ", ", kClasses, " pet breeds, ",
+  Table table{cat("One MaPLe step, depth ", ours.learner->options().whole("depth"), ", ", kClasses, " pet breeds, ",
                   kBatch, " images"),
               {"side", "rows", "GFLOP", "a step", "GFLOP/s", "above the weights"},
               {}};

@@ -11,6 +11,9 @@ install(DIRECTORY src/method src/learner src/predict
 # Doors that the public headers enter by their own paths.
 install(FILES src/engine/activation.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/engine)
 install(FILES src/checkpoint/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/checkpoint)
+install(FILES src/base/observer.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/base)
+install(FILES src/train/options.h src/train/train.h src/train/fit.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/train)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/observer.h"
 #include "qprompt/base.h"
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
@@ -22,6 +23,7 @@ struct FeatureOptions {
   bool skip_broken = false;  ///< true: broken images are counted and left out; false: an error
   int64_t threads = 1;       ///< that decode while the tower encodes
   ImagePrompts prompts;      ///< learned rows of the image tower; with them nothing is cached
+  Observer* observer = nullptr;  ///< asked after every image; null: the bar is the log's
 };
 
 /// Features of N items in V views; V = 1 for the test view.

@@ -11,13 +11,14 @@ Log make_log(const Session& session) {
   return Log(std::cerr, session.quiet, ::isatty(STDERR_FILENO) != 0);
 }
 
-void add_model_options(CLI::App& command, ModelOptions& options, bool required) {
+void add_model_options(Command& command, ModelOptions& options, bool required) {
   command
-      .add_option("--clip", options.clip,
-                  "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, or a .safetensors")
-      ->required(required);
-  command.add_option("--vocab", options.vocab,
-                     "its vocabulary, where it does not lie beside the model");
+      .add_text("clip",
+                "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, or a .safetensors",
+                options.clip)
+      .require(required);
+  command.add_text("vocab", "its vocabulary, where it does not lie beside the model",
+                   options.vocab);
 }
 
 Clip open_clip(const ModelOptions& options, const Session& session, Log& log) {
@@ -27,27 +28,28 @@ Clip open_clip(const ModelOptions& options, const Session& session, Log& log) {
   return clip;
 }
 
-void add_data_options(CLI::App& command, ImagesOptions& options) {
+void add_data_options(Command& command, ImagesOptions& options) {
   command
-      .add_option("--data", options.data.root,
-                  "a folder with a sub-folder a class, or with --dataset the root of CoOp's layout")
-      ->required();
-  command.add_option("--dataset", options.data.dataset,
-                     "a data set of CoOp's layout, for example dtd or OxfordFlowers");
+      .add_text("data",
+                "a folder with a sub-folder a class, or with --dataset the root of CoOp's layout",
+                options.data.root)
+      .require();
+  command.add_text("dataset", "a data set of CoOp's layout, for example dtd or OxfordFlowers",
+                   options.data.dataset);
 }
 
-void add_classes_option(CLI::App& command, ImagesOptions& options) {
-  add_fields(command,
-             {choice_field("classes", "all classes, or the base or new half: all, base, new",
-                           options.half, class_subsets())});
+void add_classes_option(Command& command, ImagesOptions& options) {
+  command.add({choice_field("classes", "all classes, or the base or new half: all, base, new",
+                            options.half, class_subsets())});
 }
 
-void add_cache_options(CLI::App& command, ImagesOptions& options) {
-  command.add_option("--cache", options.cache,
-                     "folder of cached image features; default: " + default_cache_folder() +
-                         "; none: keep nothing");
-  command.add_flag("--exif-orientation", options.exif_orientation,
-                   "turn images as their EXIF data says (CLIP and CoOp do not)");
+void add_cache_options(Command& command, ImagesOptions& options) {
+  command.add_text("cache",
+                   "folder of cached image features; default: " + default_cache_folder() +
+                       "; none: keep nothing",
+                   options.cache);
+  command.add_flag("exif-orientation", "turn images as their EXIF data says (CLIP and CoOp do not)",
+                   options.exif_orientation);
 }
 
 Split open_split(const ImagesOptions& options, const Session& session, Log& log) {
@@ -68,20 +70,6 @@ FeatureOptions feature_options(const ImagesOptions& options) {
   features.decode.exif_orientation = options.exif_orientation;
   features.threads = runtime_info().threads;
   return features;
-}
-
-void add_fields(CLI::App& command, const Fields& fields) {
-  for (const Field& field : fields) {
-    const auto parse = [field](const std::string& text) {
-      try {
-        field.parse(text);
-      } catch (const Error& e) {
-        fail(ErrorKind::kUsage, "--", field.name, ": ", e.what());
-      }
-    };
-    command.add_option_function<std::string>("--" + field.name, parse, field.help)
-        ->default_str(field.print());
-  }
 }
 
 std::vector<std::string> split_commas(const std::string& text) {
@@ -114,8 +102,14 @@ std::vector<std::string> read_labels(const std::string& text) {
   return labels;
 }
 
-void print_result(const Session& session, const Table& table, const std::string& json) {
-  std::cout << (session.json ? json + "\n" : to_text(table)) << std::flush;
+void print_result(const Session& session, const Table& table, const Json& json) {
+  if (session.json) return print_json_line(json);
+  std::cout << to_text(table) << std::flush;
+  if (!std::cout) fail(ErrorKind::kPath, "cannot write to standard output");
+}
+
+void print_json_line(const Json& json) {
+  std::cout << json.text() << '\n' << std::flush;
   if (!std::cout) fail(ErrorKind::kPath, "cannot write to standard output");
 }
 

@@ -37,7 +37,7 @@ std::string run_folder(const std::string& out, const std::string& cache, const S
   return (std::filesystem::path(root) / "runs" / digest.hex()).string();
 }
 
-void run_command(const BaseToNewCommand& options, const Session& session) {
+void base_to_new(const BaseToNewCommand& options, const Session& session) {
   Log log = make_log(session);
   const ProtocolOptions protocol_base{make_variants(options), parse_seeds(options.seeds), {}, ""};
   const Split split = open_split(options.images, session, log);
@@ -60,19 +60,17 @@ void run_command(const BaseToNewCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_base_to_new(CLI::App& app, Session& session) {
+void add_base_to_new(Command& program, Session& session) {
   auto options = std::make_shared<BaseToNewCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "base-to-new", "train on the base classes, score base and new ones, over several seeds");
-  add_run_options(*command, *options);
-  command->get_option("--method")
-      ->description("as in train; several with commas: coop,qcoop,qmaple");
-  command->get_option("--bits")->description("bits of a quantized value; several with commas");
-  command->add_option("--seeds", options->seeds, "seeds with commas between")
-      ->capture_default_str();
-  command->add_option("--template", options->templates, "zero-shot template; several are averaged");
-  command->add_option("--out", options->out, "folder for the runs; default: under the cache");
-  command->final_callback([options, &session] { run_command(*options, session); });
+  add_run_options(command, *options);
+  command.find("method").describe("as in train; several with commas: coop,qcoop,qmaple");
+  command.find("bits").describe("bits of a quantized value; several with commas");
+  command.add_text("seeds", "seeds with commas between", options->seeds);
+  command.add_text("template", "zero-shot template; several are averaged", options->templates);
+  command.add_text("out", "folder for the runs; default: under the cache", options->out);
+  command.on_run([options, &session] { base_to_new(*options, session); });
 }
 
 }  // namespace qprompt::cli

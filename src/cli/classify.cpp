@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "cli/app.h"
 #include "qprompt/eval.h"
@@ -9,8 +8,6 @@
 namespace qprompt::cli {
 namespace fs = std::filesystem;
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct ClassifyCommand {
   ModelOptions model;
@@ -65,7 +62,7 @@ void print_answers(const Session& session, const std::string& path,
       line["predictions"].push_back(
           {{"class", answer.name}, {"label", answer.label}, {"probability", answer.probability}});
     }
-    std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    print_json_line(line);
     return;
   }
   std::cout << path << '\n';
@@ -105,7 +102,7 @@ void classify_files(Run& run, const std::vector<std::string>& paths) {
     run.log.warn(cat("skipped: ", file.error));
     if (!run.session.json) return;
     const Json line{{"path", paths[i]}, {"error", file.error}};
-    std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    print_json_line(line);
   });
 }
 
@@ -144,28 +141,24 @@ void run_classify(const ClassifyCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_classify(CLI::App& app, Session& session) {
+void add_classify(Command& program, Session& session) {
   auto options = std::make_shared<ClassifyCommand>();
-  CLI::App* command = app.add_subcommand("classify", "name what images show");
-  add_model_options(*command, options->model);
-  command->add_option("--prompt", options->prompt,
-                      "a .qprompt file; without one, hand-written templates are used");
+  Command& command = program.add_command("classify", "name what images show");
+  add_model_options(command, options->model);
+  command.add_text("prompt", "a .qprompt file; without one, hand-written templates are used",
+                   options->prompt);
+  command.add_text("template", "template with {} where there is no prompt; several are averaged",
+                   options->templates);
+  command.add_text("labels", "the classes: a file with one a line, or names with commas between",
+                   options->labels);
+  command.add_number("top", "answers an image", options->top, {1, 1'000'000});
+  command.add_flag("exif-orientation", "turn images as their EXIF data says",
+                   options->exif_orientation);
   command
-      ->add_option("--template", options->templates,
-                   "template with {} where there is no prompt; several are averaged")
-      ->allow_extra_args(false);
-  command->add_option("--labels", options->labels,
-                      "the classes: a file with one a line, or names with commas between");
-  command->add_option("--top", options->top, "answers an image")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command->add_flag("--exif-orientation", options->exif_orientation,
-                    "turn images as their EXIF data says");
-  command
-      ->add_option("images", options->inputs,
-                   "image files, folders, or - for paths on standard input, one a line")
-      ->required();
-  command->final_callback([options, &session] { run_classify(*options, session); });
+      .add_argument("images", "image files, folders, or - for paths on standard input, one a line",
+                    options->inputs)
+      .require();
+  command.on_run([options, &session] { run_classify(*options, session); });
 }
 
 }  // namespace qprompt::cli

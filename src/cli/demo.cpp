@@ -72,12 +72,12 @@ void run_demo(const DemoCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_demo(CLI::App& app, Session& session) {
+void add_demo(Command& program, Session& session) {
   auto options = std::make_shared<DemoCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "demo", "the main job on the embedded model and images, in a minute or two");
-  command->add_option("--out", options->out, "folder that keeps the prompts and the cache");
-  command->final_callback([options, &session] { run_demo(*options, session); });
+  command.add_text("out", "folder that keeps the prompts and the cache", options->out);
+  command.on_run([options, &session] { run_demo(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -1,21 +1,13 @@
 #include <iostream>
-#include <nlohmann/json.hpp>
 
-#include "base/aten.h"
 #include "cli/app.h"
+#include "exchange/encode.h"
 #include "qprompt/artifact.h"
 #include "qprompt/eval.h"
-#include "learner/learner.h"
-#include "learner/texts.h"
 #include "qprompt/weights.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr int64_t kImagesAtOnce = 16;
-constexpr size_t kTextsAtOnce = 256;
 
 struct EncodeCommand {
   ModelOptions model;
@@ -30,47 +22,23 @@ void write_features(const EncodeCommand& options, const Session& session,
   const auto rows = tensors.at("features").size(0), width = tensors.at("features").size(1);
   write_safetensors(options.out, tensors, {{"fingerprint", to_hex(clip.fingerprint())}});
   print_result(session, {"", {"file", "rows", "width"}, {{options.out, cat(rows), cat(width)}}},
-               Json{{"file", options.out}, {"rows", rows}, {"width", width}}.dump());
+               Json{{"file", options.out}, {"rows", rows}, {"width", width}});
 }
 
 void encode_images(const EncodeCommand& options, const Session& session) {
-  const at::NoGradGuard no_grad;
   Log log = make_log(session);
+  LogObserver observer(log);
   const Clip clip = open_clip(options.model, session, log);
   DecodeOptions decode;
   decode.exif_orientation = options.exif_orientation;
-  std::vector<at::Tensor> features, kept_pixels;
-  const auto total = static_cast<int64_t>(options.inputs.size());
-  for (int64_t begin = 0; begin < total; begin += kImagesAtOnce) {
-    std::vector<at::Tensor> batch;  // each (3, R, R)
-    for (int64_t i = begin; i < std::min(total, begin + kImagesAtOnce); ++i) {
-      const Image image = read_image(options.inputs[static_cast<size_t>(i)], decode);
-      batch.push_back(
-          to_pixels(test_view(image, clip.config().image_size), clip.config().normalization));
-    }
-    const at::Tensor pixels = at::stack(batch);  // (B, 3, R, R)
-    features.push_back(clip.encode_image(pixels).cpu());
-    if (options.pixels) kept_pixels.push_back(pixels);
-    log.progress("encoding images", std::min(total, begin + kImagesAtOnce), total);
-  }
-  std::map<std::string, at::Tensor> tensors{{"features", at::cat(features)}};  // (N, E)
-  if (options.pixels) tensors["pixels"] = at::cat(kept_pixels);                // (N, 3, R, R)
+  const EncodedImages images =
+      encode_image_files(clip, options.inputs, decode, options.pixels, &observer);
+  std::map<std::string, at::Tensor> tensors{{"features", images.features}};  // (N, E)
+  if (options.pixels) tensors["pixels"] = images.pixels;                     // (N, 3, R, R)
   write_features(options, session, std::move(tensors), clip);
 }
 
-at::Tensor text_features(const Clip& clip, const std::vector<std::string>& texts) {
-  std::vector<at::Tensor> features;
-  for (size_t begin = 0; begin < texts.size(); begin += kTextsAtOnce) {
-    const std::vector<std::string> some(
-        texts.begin() + static_cast<std::ptrdiff_t>(begin),
-        texts.begin() + static_cast<std::ptrdiff_t>(std::min(texts.size(), begin + kTextsAtOnce)));
-    features.push_back(clip.encode_text(pack_texts(clip, some)).cpu());
-  }
-  return at::cat(features);  // (N, E)
-}
-
 void encode_texts(const EncodeCommand& options, const Session& session) {
-  const at::NoGradGuard no_grad;
   Log log = make_log(session);
   if (options.prompt.empty() && options.inputs.empty()) {
     fail(ErrorKind::kUsage, "give texts to encode, or a learned prompt with --prompt and --labels");
@@ -80,7 +48,7 @@ void encode_texts(const EncodeCommand& options, const Session& session) {
   }
   const Clip clip = open_clip(options.model, session, log);
   if (options.prompt.empty()) {
-    return write_features(options, session, {{"features", text_features(clip, options.inputs)}},
+    return write_features(options, session, {{"features", encode_text_list(clip, options.inputs)}},
                           clip);
   }
   const TrainedPrompt prompt = read_prompt(options.prompt);
@@ -108,42 +76,41 @@ void run_tokenize(const TokenizeCommand& options, const Session& session) {
   for (const std::string& text : options.texts) {
     const Json line{{"text", text},
                     {"ids", clip.tokenizer().encode_framed(text, clip.config().context_length)}};
-    std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    print_json_line(line);
   }
 }
 
 }  // namespace
 
-void add_encode(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("encode", "features of images or texts as safetensors");
-  command->require_subcommand(1);
+void add_encode(Command& program, Session& session) {
+  Command& command = program.add_command("encode", "features of images or texts as safetensors");
   auto image = std::make_shared<EncodeCommand>();
-  CLI::App* images = command->add_subcommand("image", "image features, one row an argument");
-  add_model_options(*images, image->model);
-  images->add_option("--out", image->out, "the .safetensors file to write")->required();
-  images->add_flag("--pixels", image->pixels, "add the normalised pixels as 'pixels'");
-  images->add_flag("--exif-orientation", image->exif_orientation,
-                   "turn images as their EXIF data says");
-  images->add_option("images", image->inputs, "image files")->required();
-  images->final_callback([image, &session] { encode_images(*image, session); });
+  Command& images = command.add_command("image", "image features, one row an argument");
+  add_model_options(images, image->model);
+  images.add_text("out", "the .safetensors file to write", image->out).require();
+  images.add_flag("pixels", "add the normalised pixels as 'pixels'", image->pixels);
+  images.add_flag("exif-orientation", "turn images as their EXIF data says",
+                  image->exif_orientation);
+  images.add_argument("images", "image files", image->inputs).require();
+  images.on_run([image, &session] { encode_images(*image, session); });
   auto text = std::make_shared<EncodeCommand>();
-  CLI::App* texts = command->add_subcommand("text", "text features, one row an argument or label");
-  add_model_options(*texts, text->model);
-  texts->add_option("--out", text->out, "the .safetensors file to write")->required();
-  texts->add_option("--prompt", text->prompt, "a .qprompt file: its class matrix for --labels");
-  texts->add_option("--labels", text->labels,
-                    "classes: a file with one a line, or names with commas between");
-  texts->add_option("texts", text->inputs, "texts");
-  texts->final_callback([text, &session] { encode_texts(*text, session); });
+  Command& texts = command.add_command("text", "text features, one row an argument or label");
+  add_model_options(texts, text->model);
+  texts.add_text("out", "the .safetensors file to write", text->out).require();
+  texts.add_text("prompt", "a .qprompt file: its class matrix for --labels", text->prompt);
+  texts.add_text("labels", "classes: a file with one a line, or names with commas between",
+                 text->labels);
+  texts.add_argument("texts", "texts", text->inputs);
+  texts.on_run([text, &session] { encode_texts(*text, session); });
 }
 
-void add_tokenize(CLI::App& app, Session& session) {
+void add_tokenize(Command& program, Session& session) {
   auto options = std::make_shared<TokenizeCommand>();
-  CLI::App* command =
-      app.add_subcommand("tokenize", "token ids from start to end token, as JSON lines");
-  add_model_options(*command, options->model);
-  command->add_option("texts", options->texts, "texts")->required();
-  command->final_callback([options, &session] { run_tokenize(*options, session); });
+  Command& command =
+      program.add_command("tokenize", "token ids from start to end token, as JSON lines");
+  add_model_options(command, options->model);
+  command.add_argument("texts", "texts", options->texts).require();
+  command.on_run([options, &session] { run_tokenize(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -1,13 +1,12 @@
-#include <nlohmann/json.hpp>
+#include "qprompt/eval.h"
+
+#include <iostream>
 
 #include "cli/app.h"
-#include "qprompt/eval.h"
 #include "qprompt/run.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// What a scoring command was asked for.
 struct EvalCommand {
@@ -106,7 +105,7 @@ void report(const EvalCommand& options, const Session& session, const Bench& ben
     if (options.per_class) details += "\n" + to_text(per_class_table(one));
   }
   if (!options.predictions.empty()) write_predictions(options.predictions, bench, all);
-  print_result(session, table, json.dump());
+  print_result(session, table, json);
   if (!session.json) std::cout << details;
 }
 
@@ -137,34 +136,35 @@ void run_zero_shot(EvalCommand options, const Session& session) {
          {{name, "0 B", score_templates(bench.clip, options.templates, bench.test)}});
 }
 
-CLI::App* add_scoring(CLI::App& app, const char* name, const char* help, EvalCommand& options) {
-  CLI::App* command = app.add_subcommand(name, help);
-  add_model_options(*command, options.model);
-  add_data_options(*command, options.images);
-  add_classes_option(*command, options.images);
-  add_cache_options(*command, options.images);
-  command->add_flag("--per-class", options.per_class, "results of each class as well");
-  command->add_option("--predictions", options.predictions, "CSV file for every prediction");
+Command& add_scoring(Command& program, const char* name, const char* help, EvalCommand& options) {
+  Command& command = program.add_command(name, help);
+  add_model_options(command, options.model);
+  add_data_options(command, options.images);
+  add_classes_option(command, options.images);
+  add_cache_options(command, options.images);
+  command.add_flag("per-class", "results of each class as well", options.per_class);
+  command.add_text("predictions", "CSV file for every prediction", options.predictions);
   return command;
 }
 
 }  // namespace
 
-void add_eval(CLI::App& app, Session& session) {
+void add_eval(Command& program, Session& session) {
   auto options = std::make_shared<EvalCommand>();
-  CLI::App* command = add_scoring(app, "eval", "score prompts on the test images", *options);
-  command->add_option("--prompt", options->prompts, "one or several .qprompt files")->required();
-  command->final_callback([options, &session] { run_eval(*options, session); });
+  Command& command = add_scoring(program, "eval", "score prompts on the test images", *options);
+  command.add_text("prompt", "one or several .qprompt files", options->prompts).require();
+  command.on_run([options, &session] { run_eval(*options, session); });
 }
 
-void add_zero_shot(CLI::App& app, Session& session) {
+void add_zero_shot(Command& program, Session& session) {
   auto options = std::make_shared<EvalCommand>();
-  CLI::App* command =
-      add_scoring(app, "zero-shot", "score hand-written templates on the test images", *options);
-  command->add_option("--template", options->templates,
-                      "a text with {} for the class name; several are averaged; default: the data "
-                      "set's own");
-  command->final_callback([options, &session] { run_zero_shot(*options, session); });
+  Command& command =
+      add_scoring(program, "zero-shot", "score hand-written templates on the test images", *options);
+  command.add_text("template",
+                   "a text with {} for the class name; several are averaged; default: the data "
+                   "set's own",
+                   options->templates);
+  command.on_run([options, &session] { run_zero_shot(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -24,30 +24,24 @@ int64_t whole_number(const std::string& option, const std::string& text, int64_t
 }
 
 /// The options of all methods: kept as they were given, since the methods are known later.
-void add_method_options(CLI::App& command, RunOptions& options) {
+void add_method_options(Command& command, RunOptions& options) {
   for (const KnownOption& known : known_options()) {
     if (known.field.name == "bits") continue;  // which may be several
     std::string whose;
     for (const std::string& label : known.methods) whose += (whose.empty() ? "" : ", ") + label;
-    const auto keep = [&options, field = known.field](const std::string& text) {
-      try {
-        field.parse(text);
-      } catch (const Error& e) {
-        fail(ErrorKind::kUsage, "--", field.name, ": ", e.what());
-      }
+    Field kept = known.field;
+    kept.help += whose.empty() ? "" : " (" + whose + ")";
+    kept.parse = [&options, field = known.field](const std::string& text) {
+      field.parse(text);
       options.given.emplace_back(field.name, text);
     };
-    command
-        .add_option_function<std::string>(
-            "--" + known.field.name, keep,
-            known.field.help + (whose.empty() ? "" : " (" + whose + ")"))
-        ->default_str(known.field.print());
+    command.add(kept);
   }
 }
 
 }  // namespace
 
-void add_run_options(CLI::App& command, RunOptions& options) {
+void add_run_options(Command& command, RunOptions& options) {
   add_model_options(command, options.model);
   add_data_options(command, options.images);
   add_cache_options(command, options.images);
@@ -55,22 +49,18 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   for (const std::string& word : method_words()) {
     if (find_method(word).trained()) words += (words.empty() ? "" : ", ") + word;
   }
-  command
-      .add_option("--method", options.methods,
-                  words + "; with a q before it where it is to be quantized: qcoop, qmaple, …; "
-                          "epochs, batch, rate and views are not set by it (recipes/ has the "
-                          "published ones)")
-      ->capture_default_str();
-  command.add_option("--bits", options.bits, "bits of a quantized value, 1 to 8")
-      ->default_str("1");
-  command.add_option("--shots", options.shots, "training images a class, or all")
-      ->capture_default_str();
-  command.add_flag("--post-training", options.post_training,
-                   "quantize once after training instead of while training");
-  command.add_option(
-      "--sample", options.sample,
+  command.add_text("method",
+                   words + "; with a q before it where it is to be quantized: qcoop, qmaple, …",
+                   options.methods);
+  command.add_text("bits", "bits of a quantized value, 1 to 8", options.bits).default_text = "1";
+  command.add_text("shots", "training images a class, or all", options.shots);
+  command.add_flag("post-training", "quantize once after training instead of while training",
+                   options.post_training);
+  command.add_text(
+      "sample",
       "file with the training items: JSON as 'data sample --json' prints it, or CoOp's "
-      "split_fewshot/shot_K-seed_S.pkl");
+      "split_fewshot/shot_K-seed_S.pkl",
+      options.sample);
   add_method_options(command, options);
 }
 

@@ -1,15 +1,12 @@
 #include "cli/protocol.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "qprompt/eval.h"
 #include "qprompt/run.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string folder_name(const std::string& variant, uint64_t seed) {
   std::string name;
@@ -20,7 +17,7 @@ std::string folder_name(const std::string& variant, uint64_t seed) {
   return cat(name, "-seed", seed);
 }
 
-Json spread_json(const VariantResult& variant, double SeedResult::*field) {
+Json spread_json(const VariantResult& variant, double SeedResult::* field) {
   std::vector<double> values;
   for (const SeedResult& seed : variant.seeds) values.push_back(seed.*field);
   const Spread s = spread(values);
@@ -108,7 +105,7 @@ Table protocol_table(const ProtocolResult& result) {
   return table;
 }
 
-std::string protocol_json(const ProtocolResult& result) {
+Json protocol_json(const ProtocolResult& result) {
   Json out{{"protocol", "base-to-new"},           {"data", result.data},
            {"base_classes", result.base_classes}, {"new_classes", result.new_classes},
            {"base_images", result.base_images},   {"new_images", result.new_images},
@@ -131,7 +128,7 @@ std::string protocol_json(const ProtocolResult& result) {
     }
     out["methods"].push_back(std::move(row));
   }
-  return out.dump();
+  return out;
 }
 
 }  // namespace qprompt::cli

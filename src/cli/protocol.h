@@ -37,6 +37,6 @@ ProtocolResult run_base_to_new(const Clip& clip, const Split& split, const RunOp
                                const ProtocolOptions& options, Log& log);
 
 Table protocol_table(const ProtocolResult& result);
-std::string protocol_json(const ProtocolResult& result);
+Json protocol_json(const ProtocolResult& result);
 
 }  // namespace qprompt::cli

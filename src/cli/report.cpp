@@ -52,18 +52,18 @@ void run_report(const ReportCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_report(CLI::App& app, Session& session) {
+void add_report(Command& program, Session& session) {
   auto options = std::make_shared<ReportCommand>();
-  CLI::App* command =
-      app.add_subcommand("report", "the tables and the page of a database that 'run' filled");
-  command->add_option("database", options->database, "the SQLite file")->required();
-  command->add_option("--experiment", options->experiment, "only the recipe of this name");
-  command->add_option("--published", options->published,
-                      "TOML file of published numbers, in place of the recipe's");
-  command->add_option("--html", options->html, "also write one page with figures and classes");
-  add_fields(*command, {choice_field("format", "text, markdown, csv or json", options->format,
-                                     {"text", "markdown", "csv", "json"})});
-  command->final_callback([options, &session] { run_report(*options, session); });
+  Command& command =
+      program.add_command("report", "the tables and the page of a database that 'run' filled");
+  command.add_argument("database", "the SQLite file", options->database).require();
+  command.add_text("experiment", "only the recipe of this name", options->experiment);
+  command.add_text("published", "TOML file of published numbers, in place of the recipe's",
+                   options->published);
+  command.add_text("html", "also write one page with figures and classes", options->html);
+  command.add({choice_field("format", "text, markdown, csv or json", options->format,
+                            {"text", "markdown", "csv", "json"})});
+  command.on_run([options, &session] { run_report(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -6,15 +6,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "cli/app.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct RunCommand {
   RunRequest request;
@@ -96,7 +93,7 @@ void print_plan(const RunCommand& options, const Session& session, Log& log) {
   table.rows.push_back(
       {cat(open, " of ", cells.size(), " cells to do"), "", "", "", duration(total)});
   json["seconds"] = total;
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(session, table, json);
 }
 
 void print_totals(const RunCommand& options, const Session& session, const RunTotals& totals) {
@@ -109,14 +106,14 @@ void print_totals(const RunCommand& options, const Session& session, const RunTo
                   {"done", totals.done},
                   {"failed", totals.failed},
                   {"failures", totals.failures}};
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(session, table, json);
   if (totals.failed == 0) return;
   for (const std::string& failure : totals.failures) std::cerr << "failed: " << failure << '\n';
   fail(ErrorKind::kContent, totals.failed, " of ", totals.planned,
        " cells failed; the others are done. Run again with --retry to try them once more");
 }
 
-void run_command(RunCommand& options, const Session& session) {
+void run_recipe_command(RunCommand& options, const Session& session) {
   Log log = make_log(session);
   RunRequest& request = options.request;
   request.device = session.device;
@@ -137,31 +134,29 @@ void run_command(RunCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Session& session) {
+void add_run(Command& program, Session& session) {
   auto options = std::make_shared<RunCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "run", "run a recipe: methods × data sets × shots × seeds × bits, into one database");
   RunRequest& request = options->request;
-  command->add_option("recipe", request.recipe, "TOML file, see docs/recipes.md")->required();
-  command->add_option("--db", request.database,
-                      "SQLite file of the results; default: the recipe's name + .db, here");
-  command->add_option("--out", request.out,
-                      "folder for prompts and checkpoints; default: the database's name + .runs");
-  command->add_option("--clip", request.clip, "the CLIP, in place of the recipe's");
-  command->add_option("--vocab", request.vocab, "its vocabulary, where it is not beside it");
-  command->add_option("--data", request.data, "root of CoOp's layout, in place of the recipe's");
-  command->add_option("--cache", request.cache,
-                      "folder of cached image features; none: keep nothing");
-  command
-      ->add_option("--jobs", options->jobs,
-                   "processes side by side, each with the recipe's threads; at most, and with 0: "
-                   "as many as the cores carry")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command->add_flag("--dry-run", options->dry, "list the cells with their estimated cost");
-  command->add_flag("--retry", request.retry, "try cells again that failed");
-  command->add_option("--worker", options->worker)->group("");
-  command->final_callback([options, &session] { run_command(*options, session); });
+  command.add_argument("recipe", "TOML file, see docs/recipes.md", request.recipe).require();
+  command.add_text("db", "SQLite file of the results; default: the recipe's name + .db, here",
+                   request.database);
+  command.add_text("out",
+                   "folder for prompts and checkpoints; default: the database's name + .runs",
+                   request.out);
+  command.add_text("clip", "the CLIP, in place of the recipe's", request.clip);
+  command.add_text("vocab", "its vocabulary, where it is not beside it", request.vocab);
+  command.add_text("data", "root of CoOp's layout, in place of the recipe's", request.data);
+  command.add_text("cache", "folder of cached image features; none: keep nothing", request.cache);
+  command.add_number("jobs",
+                     "processes side by side, each with the recipe's threads; at most, and with 0: "
+                     "as many as the cores carry",
+                     options->jobs, {0, 1024});
+  command.add_flag("dry-run", "list the cells with their estimated cost", options->dry);
+  command.add_flag("retry", "try cells again that failed", request.retry);
+  command.add_text("worker", "", options->worker).hide();
+  command.on_run([options, &session] { run_recipe_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

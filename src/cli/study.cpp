@@ -132,7 +132,7 @@ void write_study(const StudyCommand& options, const StudyResult& result, Log& lo
                path("study.html"), "'"));
 }
 
-void run_command(StudyCommand& options, const Session& session) {
+void run_study_command(StudyCommand& options, const Session& session) {
   Log log = make_log(session);
   StudyOptions& study = options.study;
   choose_data(options, session);
@@ -160,27 +160,23 @@ void run_command(StudyCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_study(CLI::App& app, Session& session) {
+void add_study(Command& program, Session& session) {
   auto options = std::make_shared<StudyCommand>();
   options->study.out = "study";
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "study", "the paper's figures and tables on any data, as one page; default: the demo's data");
-  add_model_options(*command, options->model, false);
-  add_data_options(*command, options->images);
-  command->get_option("--data")->required(false);
-  add_cache_options(*command, options->images);
-  command->add_option("--shots", options->shots, "training images a class, or all")
-      ->capture_default_str();
-  add_fields(*command, study_fields(options->study));
-  command->add_option("--template", options->study.templates,
-                      "zero-shot template; several are averaged");
-  command
-      ->add_option("--out", options->study.out,
-                   "folder of the page, the tables and the finished trainings")
-      ->capture_default_str();
-  command->add_option("--gnuplot", options->gnuplot, "the program that draws the figures")
-      ->capture_default_str();
-  command->final_callback([options, &session] { run_command(*options, session); });
+  add_model_options(command, options->model, false);
+  add_data_options(command, options->images);
+  command.find("data").require(false);
+  add_cache_options(command, options->images);
+  command.add_text("shots", "training images a class, or all", options->shots);
+  command.add(study_fields(options->study));
+  command.add_text("template", "zero-shot template; several are averaged",
+                   options->study.templates);
+  command.add_text("out", "folder of the page, the tables and the finished trainings",
+                   options->study.out);
+  command.add_text("gnuplot", "the program that draws the figures", options->gnuplot);
+  command.on_run([options, &session] { run_study_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

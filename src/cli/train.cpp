@@ -1,5 +1,4 @@
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cli/app.h"
 #include "cli/method.h"
@@ -39,28 +38,27 @@ void run_train(const TrainCommand& options, const Session& session) {
                     {{variants[0].name, split.name, cat(split.class_names.size()),
                       cat(split.train.size()), cat(result.prompt.payload_bytes(), " B"),
                       cat(result.file_bytes, " B"), duration(result.seconds)}}};
-  const nlohmann::ordered_json json{
-      {"prompt", result.path},
-      {"record", (std::filesystem::path(options.out) / "run.json").string()},
-      {"method", variants[0].name},
-      {"classes", split.class_names.size()},
-      {"train_images", split.train.size()},
-      {"payload_bytes", result.prompt.payload_bytes()},
-      {"file_bytes", result.file_bytes},
-      {"seconds", result.seconds}};
-  print_result(session, table, json.dump());
+  const Json json{{"prompt", result.path},
+                  {"record", (std::filesystem::path(options.out) / "run.json").string()},
+                  {"method", variants[0].name},
+                  {"classes", split.class_names.size()},
+                  {"train_images", split.train.size()},
+                  {"payload_bytes", result.prompt.payload_bytes()},
+                  {"file_bytes", result.file_bytes},
+                  {"seconds", result.seconds}};
+  print_result(session, table, json);
   log.note("wrote '" + result.path + "' and run.json beside it");
 }
 
 }  // namespace
 
-void add_train(CLI::App& app, Session& session) {
+void add_train(Command& program, Session& session) {
   auto options = std::make_shared<TrainCommand>();
-  CLI::App* command = app.add_subcommand("train", "learn a prompt and write DIR/prompt.qprompt");
-  add_run_options(*command, *options);
-  add_classes_option(*command, options->images);
-  command->add_option("--out", options->out, "folder for prompt.qprompt and run.json")->required();
-  command->final_callback([options, &session] { run_train(*options, session); });
+  Command& command = program.add_command("train", "learn a prompt and write DIR/prompt.qprompt");
+  add_run_options(command, *options);
+  add_classes_option(command, options->images);
+  command.add_text("out", "folder for prompt.qprompt and run.json", options->out).require();
+  command.on_run([options, &session] { run_train(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -65,7 +65,12 @@ void encode_missing(const Pass& pass, const Missing& missing, FeatureStore& stor
       fail(encoded.kind, encoded.reason);
     }
     if (static_cast<int64_t>(unsaved.size()) >= kImagesPerFile) save();
-    log.progress("encoding images", i + 1, total);
+    Observer* observer = pass.options.observer;
+    if (observer == nullptr) return log.progress("encoding images", i + 1, total);
+    const Stop stop = observer->step("encoding images", i + 1, total);
+    if (stop == Stop::kNo) return;
+    save();  // what was encoded is not encoded again
+    throw stopped(stop, cat(i + 1, " of ", total, " images were encoded"));
   };
   const auto load = [&](int64_t i) {
     return views.pixels(pass.items[static_cast<size_t>(index(i))]);

@@ -41,18 +41,24 @@ std::string result_file(const std::string& folder) {
   return (fs::path(folder) / "result.json").string();
 }
 
-/// The present float values as a 32-bit prompt: the file format that there is, exact.
-TrainedPrompt exact(const TrainSnapshot& snapshot, TrainedPrompt prompt) {
-  prompt.bits = 32;
-  for (size_t i = 0; i < prompt.tensors.size(); ++i) {
-    StoredTensor& tensor = prompt.tensors[i];
-    const at::Tensor flat = snapshot.values[i].contiguous();
-    tensor.bits = 32;
-    tensor.quantized = {};
-    tensor.plain.assign(flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
+/// Keeps the prompts of some epochs.
+class EpochWatch : public Observer {
+ public:
+  EpochWatch(const Cell& cell, const std::string& folder, std::vector<int64_t> epochs)
+      : cell_(cell), folder_(folder), epochs_(std::move(epochs)) {}
+  void epoch(const EpochReport& report) override {
+    if (std::find(epochs_.begin(), epochs_.end(), report.epoch) == epochs_.end()) return;
+    if (cell_.curve) write_file_atomic(prompt_file(folder_, report.epoch), report.prompt());
+    if (cell_.weights) {
+      write_file_atomic(weights_file(folder_, report.epoch), report.exact_prompt());
+    }
   }
-  return prompt;
-}
+
+ private:
+  const Cell& cell_;
+  const std::string& folder_;
+  std::vector<int64_t> epochs_;
+};
 
 bool has_all(const std::string& folder, const std::vector<int64_t>& epochs,
              std::string (*name)(const std::string&, int64_t)) {
@@ -220,14 +226,9 @@ Trained Workplace::train(const Cell& cell, uint64_t seed, const std::string& fol
 
 void Workplace::fit_watched(const FitOptions& fit, const Cell& cell, Log& log) {
   const std::vector<int64_t> epochs = watched_epochs(fit.train.epochs);
+  EpochWatch watch(cell, fit.out, epochs);
   FitOptions watched = fit;
-  watched.observe = [&](const TrainSnapshot& snapshot, const TrainedPrompt& prompt) {
-    if (std::find(epochs.begin(), epochs.end(), snapshot.epoch) == epochs.end()) return;
-    if (cell.curve) write_prompt(prompt_file(fit.out, snapshot.epoch), prompt);
-    if (cell.weights) {
-      write_prompt(weights_file(fit.out, snapshot.epoch), exact(snapshot, prompt));
-    }
-  };
+  watched.train.observer = &watch;
   const auto complete = [&] {
     return (!cell.curve || has_all(fit.out, epochs, prompt_file)) &&
            (!cell.weights || has_all(fit.out, epochs, weights_file));

@@ -6,7 +6,7 @@
 
 #include "method/preset.h"
 #include "qprompt/dataset.h"
-#include "qprompt/train.h"
+#include "train/fit.h"
 
 namespace qprompt {
 

@@ -35,6 +35,9 @@ const Rooms& allowed_rooms() {
       {"eval",
        {"base", "method", "weights", "image", "clip", "dataset", "features", "quant", "predict",
         "artifact"}},
+      {"exchange",
+       {"base", "weights", "tokenizer", "image", "clip", "dataset", "learner", "quant", "artifact",
+        "method"}},
       {"report", {"base", "eval", "method"}},
       {"run",
        {"base", "method", "weights", "tokenizer", "image", "clip", "dataset", "learner", "features",
@@ -48,7 +51,8 @@ const Rooms& allowed_rooms() {
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base", "method", "engine", "checkpoint", "clip", "learner", "predict", "train"};
+  static const std::set<std::string> kRooms{"base",    "method",   "engine", "checkpoint", "clip",
+                                            "learner", "exchange", "predict", "train"};
   return kRooms;
 }
 

@@ -1,0 +1,52 @@
+// A whole run: from images to a `.qprompt` file and its record.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "qprompt/artifact.h"
+#include "qprompt/clip.h"
+#include "qprompt/dataset.h"
+#include "qprompt/features.h"
+#include "learner/learner.h"
+#include "train/options.h"
+
+namespace qprompt {
+
+struct FitOptions {
+  TrainOptions train;
+  MethodOptions method;
+  FeatureOptions features;
+  /// V augmented views an image, epoch e reading view e mod V; 0: the test view.
+  int64_t views = 0;
+  int64_t pixel_memory_mb = 2048;  ///< for decoded images where the image tower learns, MiB
+  int64_t shots = 0;               ///< for the record: how `split` was drawn; 0: all images
+  Half half = Half::kAll;          ///< for the record: what `split` was cut to
+  std::string device = "cpu", dtype = "float32";  ///< of the CLIP, for the record
+  std::string out;  ///< folder for prompt.qprompt, run.json, checkpoint; empty: write nothing
+  /// Writes the classes' names into the file, so that it needs no labels. A prompt that is bound to
+  /// its classes has them anyway.
+  bool store_class_names = true;
+  bool keep_finished = false;  ///< take a finished run of the same settings from `out` as it is
+};
+/// Every option that the method has a use for: those of its row, of training, views, of the
+/// quantizer where values are quantized and pixel-memory where pixels are read.
+Fields fit_fields(FitOptions& options);
+
+struct FitResult {
+  TrainedPrompt prompt;  ///< read back from the bytes that were written
+  std::string path;      ///< of the prompt; empty when nothing was written
+  int64_t file_bytes = 0;
+  double seconds = 0;  ///< features and training
+  bool kept = false;   ///< a finished run was taken as it is
+  Findings findings;   ///< what was left out, shortened or taken for granted
+};
+/// Learns a prompt on `split.train` and writes it with its run record (`run.json`). `split` is
+/// already drawn and cut; with `Selection::kValidation` its `val` chooses the epoch. Resumes from
+/// `out` after a kill. `options.train.observer` is told of features, steps, epochs and findings.
+/// Throws kContent on fewer than two classes, `stopped` when the observer says so.
+FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options);
+/// The same with the progress and the findings on a log, unless there is an observer.
+FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options, Log& log);
+
+}  // namespace qprompt

@@ -1,0 +1,33 @@
+// The run record `run.json`. Private to the room.
+#pragma once
+
+#include <string>
+
+#include "train/fit.h"
+#include "train/train.h"
+
+namespace qprompt::train {
+
+/// How the image features were had.
+struct FeatureUse {
+  int64_t encoded = 0;  ///< views that the image tower encoded; the others came from the cache
+  int64_t views = 0;    ///< views in all
+  double seconds = 0;
+};
+
+struct RecordSource {
+  const Clip& clip;
+  const Split& split;
+  const FitOptions& options;
+  const TrainResult& run;
+  const FeatureUse& use;
+  const std::string& key;
+};
+/// Writes `run.json` into the run's folder, atomically, after the prompt itself.
+void write_record(const RecordSource& source, const FitResult& result);
+
+/// True, with `result` filled, when the folder holds a finished run of this key whose prompt is
+/// whole.
+bool finished_run(const std::string& folder, const std::string& key, FitResult& result);
+
+}  // namespace qprompt::train
