@@ -71,7 +71,8 @@ Split load_split(const DataOptions& options, Log& log);
 /// CoOp's few-shot draw (Dassl `generate_fewshot_dataset`): `shots` training and min(shots, 4)
 /// validation items a class, drawn by CPython's generator from `seed`, train first, both over all
 /// classes, in order of first appearance. shots < 1 keeps everything. A smaller class is taken
-/// whole, with a warning. The test list is unchanged. Throws kUsage for a test-only split.
+/// whole, with a warning. The test list is unchanged. Throws kUsage for a test-only split. From
+/// ImageNet, CoOp's own draw where its file is there (`find_coop_sample`).
 Split draw_few_shot(const Split& split, int64_t shots, uint64_t seed, Log& log);
 
 /// The base or new half (CoOp `subsample_classes`): labels of the training list (of the test list

@@ -28,6 +28,7 @@ struct Score {
   int64_t total = 0, correct = 0, failed = 0;  ///< failed: unreadable images, not in total
   std::vector<PerClass> classes;
   std::vector<int64_t> predictions;  ///< of each scored image
+  std::vector<float> confidences;    ///< softmax probability of each of them
   double accuracy() const { return total == 0 ? 0 : 100.0 * double(correct) / double(total); }
 };
 /// Scores test features against class features. `labels` are those of the kept items.
@@ -36,6 +37,24 @@ Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<
 /// The same from logits (N, C) of the kept items.
 Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::vector<Item>& items,
                    const std::vector<std::string>& class_names);
+
+/// A test list whose images are encoded: one pass serves every prompt, seed and method.
+struct TestSet {
+  Split split;  ///< cut to `half`
+  Half half = Half::kAll;
+  FeatureSet features;
+  FeatureOptions options;  ///< how they were made; for prompts that change the features
+};
+/// Encodes the test images of a half; unreadable ones are left out, with a warning each. Throws
+/// kContent when there are none.
+TestSet open_test_set(const Clip& clip, const Split& split, Half half,
+                      const FeatureOptions& features, Log& log);
+/// Scores what a `.qprompt` file holds. A prompt of the image tower encodes the images anew. Throws
+/// kContent when it belongs to another CLIP, or to other classes.
+Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet& test);
+/// Scores hand-written templates (zero-shot CLIP).
+Score score_templates(const Clip& clip, const std::vector<std::string>& templates,
+                      const TestSet& test);
 
 /// 2bn / (b + n), 0 when both are 0.
 double harmonic_mean(double base, double fresh);

@@ -5,8 +5,8 @@
 #include <functional>
 #include <set>
 
+#include "experiment/methods.h"
 #include "method/method.h"
-#include "qprompt/run.h"
 #include "train/option_door.h"
 
 namespace qprompt::cli {

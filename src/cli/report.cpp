@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/app.h"
+#include "experiment/store.h"
 #include "qprompt/run.h"
 
 namespace qprompt::cli {
@@ -39,8 +40,10 @@ std::string results_text(const std::vector<Experiment>& experiments, Format form
 
 void run_report(const ReportCommand& options, const Session& session) {
   Log log = make_log(session);
+  const std::string database =
+      options.database.empty() ? default_store_path("") : options.database;
   const std::vector<Experiment> experiments =
-      read_results(options.database, options.experiment, options.published);
+      read_results(database, options.experiment, options.published);
   if (!options.html.empty()) {
     write_file_atomic(options.html, results_html(experiments));
     log.note("wrote '" + options.html + "'");
@@ -55,9 +58,11 @@ void run_report(const ReportCommand& options, const Session& session) {
 void add_report(Command& program, Session& session) {
   auto options = std::make_shared<ReportCommand>();
   Command& command =
-      program.add_command("report", "the tables and the page of a database that 'run' filled");
-  command.add_argument("database", "the SQLite file", options->database).require();
-  command.add_text("experiment", "only the recipe of this name", options->experiment);
+      program.add_command("report", "the tables and the page of what commands have finished");
+  command.add_argument("database",
+                       "the SQLite file; default: the one in the cache, which commands share",
+                       options->database);
+  command.add_text("experiment", "only the one of this name", options->experiment);
   command.add_text("published", "TOML file of published numbers, in place of the recipe's",
                    options->published);
   command.add_text("html", "also write one page with figures and classes", options->html);

@@ -20,10 +20,12 @@ Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::v
   if (score.total == 0) return score;
   check_shape(logits, {score.total, static_cast<int64_t>(class_names.size())}, "logits (N, C)");
   const at::Tensor best = logits.argmax(1).contiguous();  // (N)
+  const at::Tensor sure = logits.softmax(1).amax(1).to(at::kFloat).contiguous();  // (N)
   const int64_t* predicted = best.data_ptr<int64_t>();
   for (int64_t i = 0; i < score.total; ++i) {
     const auto label = static_cast<size_t>(items[static_cast<size_t>(set.kept[size_t(i)])].label);
     score.predictions.push_back(predicted[i]);
+    score.confidences.push_back(sure.data_ptr<float>()[i]);
     ++score.classes.at(label).total;
     ++score.classes.at(static_cast<size_t>(predicted[i])).predicted;
     if (static_cast<size_t>(predicted[i]) == label) {

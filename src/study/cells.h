@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/run.h"
+#include "qprompt/eval.h"
 #include "qprompt/study.h"
 #include "study/plan.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "experiment/methods.h"
 #include "method/choice.h"
-#include "qprompt/run.h"
 
 namespace qprompt::study {
 namespace {

@@ -32,6 +32,9 @@ struct FitOptions {
 /// Every option that the method has a use for: those of its row, of training, views, of the
 /// quantizer where values are quantized and pixel-memory where pixels are read.
 Fields fit_fields(FitOptions& options);
+/// The options that decide the bytes of a prompt, "name=value" a line: what an identity is made of.
+/// Folders, device, threads and how often a checkpoint is written are not in it.
+std::string deciding_options(const FitOptions& options);
 
 struct FitResult {
   TrainedPrompt prompt;  ///< read back from the bytes that were written

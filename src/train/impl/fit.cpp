@@ -24,24 +24,12 @@ void append_all(Fields& all, Fields more) {
 std::string run_key(const Clip& clip, const Split& split, const FitOptions& options) {
   Digest digest;
   digest.update_text(to_hex(clip.fingerprint()));
-  FitOptions copy = options;
-  for (const Field& field : fit_fields(copy)) {
-    if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
-    digest.update_text(field.name + "=" + field.print());
-  }
-  digest.update_text(cat(options.method.method().word, " ", options.train.seed, " ",
-                         options.shots, " ", half_name(options.half), " ",
-                         static_cast<int>(options.train.quantization), " ",
-                         options.features.decode.exif_orientation, " ", runtime_info().threads, " ",
-                         options.device, " ", options.dtype));
+  digest.update_text(deciding_options(options));
+  digest.update_text(
+      cat(runtime_info().threads, " ", options.device, " ", options.dtype));
   digest.update_text(split.name);
   for (const std::string& name : split.class_names) digest.update_text(name);
   for (const Item& item : split.train) digest.update_text(cat(item.label, " ", item.path));
-  const ObjectiveOptions& objective = options.train.objective;
-  digest.update_text(cat(objective.gradient_rule, " ", objective.rule_strength));
-  for (const TermUse& use : objective.terms) {
-    digest.update_text(cat(use.term, " ", use.weight, " ", use.group));
-  }
   if (options.train.selection == Selection::kValidation) {
     for (const Item& item : split.val) digest.update_text(cat(item.label, " ", item.path));
   }
@@ -217,6 +205,27 @@ Fields fit_fields(FitOptions& options) {
     train::append_all(all, quantizer_fields(options.train.quantizer));
   }
   return all;
+}
+
+std::string deciding_options(const FitOptions& options) {
+  std::string text = cat("method=", options.method.method().word,
+                         "\nquantization=",
+                         quantizations()[static_cast<size_t>(options.train.quantization)],
+                         "\nshots=", options.shots, "\nclasses=", half_name(options.half),
+                         "\nseed=", options.train.seed, "\nexif-orientation=",
+                         options.features.decode.exif_orientation, "\n");
+  FitOptions copy = options;
+  for (const Field& field : fit_fields(copy)) {
+    // These decide when, not what.
+    if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
+    text += field.name + "=" + field.print() + "\n";
+  }
+  const ObjectiveOptions& objective = options.train.objective;
+  text += cat("gradient-rule=", objective.gradient_rule, " ", objective.rule_strength, "\n");
+  for (const TermUse& use : objective.terms) {
+    text += cat("term=", use.term, " ", use.weight, " ", use.group, "\n");
+  }
+  return text;
 }
 
 FitResult fit_prompt(const Clip& clip, const Split& split, const FitOptions& options) {
