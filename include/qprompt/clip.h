@@ -57,13 +57,15 @@ struct ClipOptions {
   std::string vocab;              ///< explicit vocabulary, or empty to look for one
   std::string device = "cpu";     ///< "cpu", "cuda", "cuda:1"
   std::string dtype = "float32";  ///< arithmetic of the towers: "float32" or "bfloat16"
+  std::string activation;         ///< "quick_gelu" or "gelu", before what the files say; or empty
 };
 
 /// A frozen CLIP: both towers, tokenizer, fingerprint. Cheap to copy (shared state), const after
 /// loading, safe to use from several threads.
 class Clip {
  public:
-  /// OpenAI `.pt`, a Hugging Face or OpenCLIP folder, a SLIP checkpoint, or a `.safetensors`.
+  /// OpenAI `.pt`, a Hugging Face or OpenCLIP folder, a SLIP checkpoint, a `.safetensors`, or the
+  /// name of a model that other programs have downloaded (checkpoint/find_model.h).
   /// Throws kPath or kContent; missing, unexpected and wrongly shaped tensors come in one message.
   static Clip load(const std::string& path, const ClipOptions& options);
 
@@ -89,7 +91,10 @@ class Clip {
   at::Tensor encode_text(const PackedPrompts& prompts, int64_t class_chunk = 0) const;
   /// The most classes a chunk that keeps at most `bytes` for backward; at least 1, at most C.
   int64_t class_chunk_within(const PackedPrompts& prompts, int64_t bytes) const;
-  /// What multiplies with frozen weights here: "oneDNN (brgemm:avx512_core)", or "LibTorch".
+  /// The type of the towers' arithmetic, as in `ClipOptions`.
+  const std::string& dtype() const;
+  /// What multiplies with frozen weights here: "oneDNN (brgemm:avx512_core)", "own loops (256
+  /// bit)".
   static std::string product();
   /// Token ids → frozen embeddings (n, D) float32.
   at::Tensor token_embeddings(const std::vector<int64_t>& ids) const;

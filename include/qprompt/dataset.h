@@ -48,13 +48,15 @@ const DatasetInfo* find_dataset(const std::string& name);
 
 /// Where the data is. `dataset` names a CoOp data set (config or registry name, any case), with
 /// `root` CoOp's $DATA or the data set's own folder; empty means a folder with a sub-folder a
-/// class.
+/// class, or tables and shards: a file of paths and labels (.csv, .tsv, .jsonl), a folder with
+/// Hugging Face's metadata.csv or .jsonl, or tar files of WebDataset, alone or in a folder.
 struct DataOptions {
   std::string root;
   std::string dataset;
   uint64_t seed = 1;         ///< of the 50/20/30 split of a plain folder
   bool check_images = true;  ///< false: the split file is enough (`data sample`)
   std::string cache = {};    ///< folder for splits built here; empty: they are not kept
+  bool partial = false;      ///< drop listed images that are not there, with a warning
 };
 
 /// Reads a split. Throws kUsage (unknown data set), kPath (no such folder, missing annotations or
@@ -67,6 +69,23 @@ struct DataOptions {
 ///   all 1000 classes for V2 and Sketch, the 200 present ones for A and R. `class_names` are
 ///   ImageNet's, so that a class matrix made from them is over the variant's own classes.
 Split load_split(const DataOptions& options, Log& log);
+
+/// What a walk through folders left out.
+struct LeftOut {
+  int64_t hidden = 0;  ///< names that begin with a dot
+  int64_t system = 0;  ///< what systems leave in folders: __MACOSX, @eaDir, Thumbs.db, …
+  int64_t other = 0;   ///< files that are no images
+  std::vector<std::string> nested, circles, unreadable;  ///< folders: below classes, links up, …
+  /// "3 hidden, 1 of the system's and 2 other entries"; empty where all counts are 0.
+  std::string counts() const;
+};
+/// The images below a folder at any depth, links to folders followed, sorted by path.
+struct FoundImages {
+  std::vector<std::string> paths;
+  LeftOut left_out;
+};
+/// What is left out is noted. Throws kPath when the folder cannot be read.
+FoundImages find_images(const std::string& folder, Log& log);
 
 /// CoOp's few-shot draw (Dassl `generate_fewshot_dataset`): `shots` training and min(shots, 4)
 /// validation items a class, drawn by CPython's generator from `seed`, train first, both over all

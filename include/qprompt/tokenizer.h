@@ -8,14 +8,16 @@
 
 namespace qprompt {
 
-/// CLIP's tokenizer (openai/CLIP, clip/simple_tokenizer.py, without ftfy): HTML entities unescaped
-/// twice, white space collapsed, lower case, Unicode-aware splitting, byte-pair merges.
+/// CLIP's tokenizer (openai/CLIP, clip/simple_tokenizer.py): text repaired as ftfy repairs it, but
+/// for its guesses at wrong encodings, HTML entities unescaped twice, white space collapsed, lower
+/// case, Unicode-aware splitting, byte-pair merges.
 class Tokenizer {
  public:
   /// Reads `bpe_simple_vocab_16e6.txt.gz` (or the same uncompressed), `vocab.json` with
-  /// `merges.txt` beside it, or `tokenizer.json`. `vocab_size` is the model's number of embeddings
-  /// (49,408 for CLIP); merges beyond it are ignored, as the reference does, and too few are an
-  /// error. Throws kPath or kContent.
+  /// `merges.txt` beside it, or `tokenizer.json`, with the tokens that were added to it; CLIP's own,
+  /// which the program brings, where `path` is empty. `vocab_size` is the model's number of
+  /// embeddings (49,408 for CLIP; more where they are padded); merges beyond it are ignored, as the
+  /// reference does, and too few are an error. Throws kPath or kContent.
   static Tokenizer load(const std::string& path, int64_t vocab_size);
 
   /// Ids of `text` without start and end token. Invalid UTF-8 is decoded as U+FFFD.

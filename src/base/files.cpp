@@ -27,12 +27,16 @@ struct Descriptor {
 }  // namespace
 
 std::string read_file(const std::string& path, int64_t max_bytes) {
-  Descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Without O_NONBLOCK a named pipe that nobody writes to would be waited for for ever.
+  Descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (d.fd < 0) fail_errno("open", path, errno);
   struct stat info{};
   if (::fstat(d.fd, &info) != 0) fail_errno("read", path, errno);
   if (S_ISDIR(info.st_mode))
     fail(ErrorKind::kPath, "'", path, "' is a folder; a file was expected");
+  if (!S_ISREG(info.st_mode)) {
+    fail(ErrorKind::kPath, "'", path, "' is a pipe or a device; a file was expected");
+  }
   std::string bytes;
   if (info.st_size > 0 && info.st_size <= max_bytes)
     bytes.reserve(static_cast<size_t>(info.st_size));

@@ -44,9 +44,8 @@ void check_name(std::string_view name, const std::string& place, ErrorKind kind)
   if (!is_valid_utf8(name)) {
     fail(kind, place, ": '", printable(name), "' is not UTF-8; save the list as UTF-8");
   }
-  if (std::any_of(name.begin(), name.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-      })) {
+  if (std::any_of(name.begin(), name.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
     fail(kind, place, ": '", printable(name.substr(0, 60)),
          "' holds a control character, which no name does; is this a list of names?");
   }
@@ -102,7 +101,7 @@ std::vector<PlacedName> names_of_list(const std::string& text, const std::string
 }
 
 bool is_plain_file(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode);
 }
 

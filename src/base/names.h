@@ -26,8 +26,8 @@ std::vector<std::string> read_labels(const std::string& text, const std::string&
 std::vector<std::string> read_templates(const std::vector<std::string>& given,
                                         const std::string& option);
 
-/// Paths from a stream, one a line, as they come, so that a pipe gets each answer at once. A path is
-/// any bytes: only a byte-order mark before the first, the line's end and empty lines are left
+/// Paths from a stream, one a line, as they come, so that a pipe gets each answer at once. A path
+/// is any bytes: only a byte-order mark before the first, the line's end and empty lines are left
 /// out; UTF-16 with a mark is read whole first. With `null_separated` (as `find -print0` writes)
 /// nothing but the NUL ends one.
 class PathStream {
@@ -41,8 +41,8 @@ class PathStream {
   int take();
   std::istream& in_;
   bool null_separated_, started_ = false;
-  std::string begun_;                   ///< bytes that were read to look for a mark
-  std::vector<std::string> decoded_;    ///< of UTF-16, the last first
+  std::string begun_;                 ///< bytes that were read to look for a mark
+  std::vector<std::string> decoded_;  ///< of UTF-16, the last first
 };
 
 }  // namespace qprompt

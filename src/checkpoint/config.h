@@ -32,6 +32,8 @@ struct ClipConfig {
   int64_t text_heads = 0;
   double layer_norm_eps = 1e-5;
   Normalization normalization;
+  TestTransform transform;          ///< how a test picture is brought to the image size
+  bool activation_assumed = false;  ///< the files do not say it: OpenAI's was taken
 };
 
 }  // namespace qprompt

@@ -6,9 +6,8 @@
 namespace qprompt {
 
 /// Finds the vocabulary of the model at `clip_path` (a file or folder): `explicit_path` when not
-/// empty; else beside the model, then `QPROMPT_VOCAB`, then where the Python packages `clip` and
-/// `open_clip` and the Hugging Face cache keep it. Throws kPath listing the places that were looked
-/// in and saying where a vocabulary can be had.
+/// empty; else beside the model, then `QPROMPT_VOCAB`; empty where there is none, which stands for
+/// CLIP's own vocabulary. Throws kPath when one that was named is not there.
 std::string find_vocabulary(const std::string& clip_path, const std::string& explicit_path);
 
 }  // namespace qprompt

@@ -5,6 +5,10 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/names.h"
+#include "qprompt/version.h"
+#include "report/page.h"
+
 namespace qprompt::cli {
 
 Log make_log(const Session& session) {
@@ -81,25 +85,28 @@ std::vector<std::string> split_commas(const std::string& text) {
   return pieces;
 }
 
-std::vector<std::string> read_labels(const std::string& text) {
-  constexpr int64_t kMaxLabels = 64 << 20;
-  std::vector<std::string> labels;
-  if (std::filesystem::is_regular_file(text)) {
-    std::stringstream stream(read_file(text, kMaxLabels));
-    for (std::string line; std::getline(stream, line);) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      if (!line.empty()) labels.push_back(line);
-    }
-  } else if (text.find('/') != std::string::npos && text.find(',') == std::string::npos) {
-    fail(ErrorKind::kPath, "--labels: there is no file '", text, "'");
-  } else {
-    labels = split_commas(text);
+std::vector<std::string> choose_classes(const std::string& labels,
+                                        const std::vector<std::string>& stored, Log& log) {
+  if (labels.empty() && stored.empty()) {
+    fail(ErrorKind::kUsage,
+         "nothing says the classes; give them with --labels FILE (one a line) or "
+         "--labels a,b,c");
   }
-  if (labels.empty()) {
-    fail(ErrorKind::kUsage, "--labels '", text,
-         "' names no class; give a file with one name a line, or names with commas between");
+  const std::vector<std::string> names = labels.empty() ? stored : read_labels(labels, "--labels");
+  if (names.size() == 1) {
+    log.warn(cat("'", names[0], "' is the only class, so every image is it, with 100 %"));
   }
-  return labels;
+  return names;
+}
+
+std::vector<std::pair<std::string, std::string>> page_facts(const Session& session,
+                                                            const std::string& model) {
+  std::string command = "qprompt";
+  for (const std::string& word : session.words) command += " " + word;
+  return {{"date", date_and_time()},
+          {"model", model},
+          {"command", command},
+          {"version", cat("qprompt ", kVersion)}};
 }
 
 void print_result(const Session& session, const Table& table, const Json& json) {

@@ -11,7 +11,7 @@
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "qprompt/report.h"
+#include "report/table.h"
 #include "qprompt/train.h"
 
 namespace qprompt::cli {
@@ -26,6 +26,8 @@ struct Session {
   uint64_t seed = 1;
   bool quiet = false;
   bool json = false;
+  std::string config;              ///< file of settings
+  std::vector<std::string> words;  ///< the command line, for records
 };
 
 /// The log of a command: standard error, with bars when that is a terminal.
@@ -54,8 +56,10 @@ Split open_split(const ImagesOptions& options, const Session& session, Log& log)
 std::string split_cache(const ImagesOptions& options);
 FeatureOptions feature_options(const ImagesOptions& options);
 
-/// "a,b,c", or the lines of a file of that name. Throws kUsage when there are none.
-std::vector<std::string> read_labels(const std::string& text);
+/// The classes of --labels, or without it those that a prompt has `stored`. Throws kUsage when
+/// there are none; says so where there is only one.
+std::vector<std::string> choose_classes(const std::string& labels,
+                                        const std::vector<std::string>& stored, Log& log);
 /// Splits at commas; drops empty pieces.
 std::vector<std::string> split_commas(const std::string& text);
 
@@ -63,6 +67,10 @@ std::vector<std::string> split_commas(const std::string& text);
 void print_result(const Session& session, const Table& table, const Json& json);
 /// One line of JSON on standard output.
 void print_json_line(const Json& json);
+
+/// What a page says of its making: date, model, command, version.
+std::vector<std::pair<std::string, std::string>> page_facts(const Session& session,
+                                                            const std::string& model);
 
 /// The folder of the demo's model and images: $QPROMPT_DEMO, beside the installed program, or in
 /// the source tree that the program was built from.

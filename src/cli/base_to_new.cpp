@@ -4,7 +4,7 @@
 #include "cli/experiment.h"
 #include "cli/method.h"
 #include "experiment/matrix.h"
-#include "experiment/recipe.h"
+#include "experiment/published.h"
 #include "train/option_door.h"
 
 namespace qprompt::cli {

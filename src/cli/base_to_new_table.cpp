@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "qprompt/eval.h"
+#include "base/statistics.h"
 
 namespace qprompt::cli {
 namespace {
@@ -22,7 +22,7 @@ std::vector<MethodRow> rows_of(const BaseToNew& run) {
   std::vector<MethodRow> rows;
   for (size_t i = 0; i < run.results.cells.size(); ++i) {
     const CellOutcome& cell = run.results.cells[i];
-    if (cell.state != CellState::kDone || cell.scores.size() != 2) continue;
+    if (cell.state != CellState::kDone || cell.scores.size() < 2) continue;
     if (rows.empty() || rows.back().label != cell.label) rows.push_back({cell.label, {}, {}});
     rows.back().cells.push_back(&cell);
     rows.back().folders.push_back(i < run.folders.size() ? run.folders[i] : "");
@@ -36,16 +36,13 @@ struct RowSummary {
 };
 
 RowSummary summary_of(const MethodRow& row) {
-  std::vector<double> base, fresh, h, seconds;
+  std::vector<double> base, fresh, seconds;
   for (const CellOutcome* cell : row.cells) {
     base.push_back(cell->scores[0].accuracy());
     fresh.push_back(cell->scores[1].accuracy());
-    h.push_back(harmonic_mean(base.back(), fresh.back()));
     seconds.push_back(cell->seconds);
   }
-  RowSummary out{spread(base), spread(fresh), spread(h), spread(seconds)};
-  out.h.mean = harmonic_mean(out.base.mean, out.fresh.mean);
-  return out;
+  return {spread(base), spread(fresh), harmonic_spread(base, fresh), spread(seconds)};
 }
 
 Json spread_json(const Spread& spread) {

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "experiment/results.h"
-#include "qprompt/report.h"
+#include "report/table.h"
 
 namespace qprompt::cli {
 

@@ -1,9 +1,9 @@
-#include <iostream>
-
-#include "cli/app.h"
 #include "exchange/encode.h"
+#include "base/files.h"
+#include "cli/app.h"
 #include "qprompt/artifact.h"
 #include "qprompt/eval.h"
+#include "qprompt/tokenizer.h"
 #include "qprompt/weights.h"
 
 namespace qprompt::cli {
@@ -17,10 +17,19 @@ struct EncodeCommand {
   bool exif_orientation = false;
 };
 
+/// Features with the names of their rows (files, texts or classes), as a JSON list in the metadata.
+struct NamedFeatures {
+  std::map<std::string, at::Tensor> tensors;
+  const std::vector<std::string>& names;
+};
+
 void write_features(const EncodeCommand& options, const Session& session,
-                    std::map<std::string, at::Tensor> tensors, const Clip& clip) {
+                    const NamedFeatures& features, const Clip& clip) {
+  const auto& tensors = features.tensors;
   const auto rows = tensors.at("features").size(0), width = tensors.at("features").size(1);
-  write_safetensors(options.out, tensors, {{"fingerprint", to_hex(clip.fingerprint())}});
+  write_safetensors(
+      options.out, tensors,
+      {{"fingerprint", to_hex(clip.fingerprint())}, {"rows", Json(features.names).text()}});
   print_result(session, {"", {"file", "rows", "width"}, {{options.out, cat(rows), cat(width)}}},
                Json{{"file", options.out}, {"rows", rows}, {"width", width}});
 }
@@ -29,13 +38,14 @@ void encode_images(const EncodeCommand& options, const Session& session) {
   Log log = make_log(session);
   LogObserver observer(log);
   const Clip clip = open_clip(options.model, session, log);
+  for (const std::string& input : options.inputs) check_not_same_file(input, options.out);
   DecodeOptions decode;
   decode.exif_orientation = options.exif_orientation;
   const EncodedImages images =
       encode_image_files(clip, options.inputs, decode, options.pixels, &observer);
   std::map<std::string, at::Tensor> tensors{{"features", images.features}};  // (N, E)
   if (options.pixels) tensors["pixels"] = images.pixels;                     // (N, 3, R, R)
-  write_features(options, session, std::move(tensors), clip);
+  write_features(options, session, {std::move(tensors), options.inputs}, clip);
 }
 
 void encode_texts(const EncodeCommand& options, const Session& session) {
@@ -48,21 +58,20 @@ void encode_texts(const EncodeCommand& options, const Session& session) {
   }
   const Clip clip = open_clip(options.model, session, log);
   if (options.prompt.empty()) {
-    return write_features(options, session, {{"features", encode_text_list(clip, options.inputs)}},
+    return write_features(options, session,
+                          {{{"features", encode_text_list(clip, options.inputs)}}, options.inputs},
                           clip);
   }
   const TrainedPrompt prompt = read_prompt(options.prompt);
   check_belongs(clip, prompt, options.prompt);
-  const std::vector<std::string> names = options.labels.empty() && !prompt.class_names.empty()
-                                             ? prompt.class_names
-                                             : read_labels(options.labels);
+  const std::vector<std::string> names = choose_classes(options.labels, prompt.class_names, log);
   const PromptedClasses classes(clip, prompt, names);
   if (classes.image_prompts().learned.defined()) {
     log.warn(
         "this prompt has learned rows in the image tower too: its class features meet images "
         "that were encoded with them, which 'eval' and 'classify' do, and no others");
   }
-  write_features(options, session, {{"features", classes.matrix()}}, clip);
+  write_features(options, session, {{{"features", classes.matrix()}}, names}, clip);
 }
 
 struct TokenizeCommand {
@@ -71,13 +80,18 @@ struct TokenizeCommand {
 };
 
 void run_tokenize(const TokenizeCommand& options, const Session& session) {
+  const auto print = [&](const Tokenizer& tokenizer, int64_t context_length) {
+    for (const std::string& text : options.texts) {
+      print_json_line({{"text", text}, {"ids", tokenizer.encode_framed(text, context_length)}});
+    }
+  };
+  constexpr int64_t kClipVocabulary = 49408, kClipContext = 77;  // of every CLIP that was released
+  if (options.model.clip.empty()) {
+    return print(Tokenizer::load(options.model.vocab, kClipVocabulary), kClipContext);
+  }
   Log log = make_log(session);
   const Clip clip = open_clip(options.model, session, log);
-  for (const std::string& text : options.texts) {
-    const Json line{{"text", text},
-                    {"ids", clip.tokenizer().encode_framed(text, clip.config().context_length)}};
-    print_json_line(line);
-  }
+  print(clip.tokenizer(), clip.config().context_length);
 }
 
 }  // namespace
@@ -108,7 +122,7 @@ void add_tokenize(Command& program, Session& session) {
   auto options = std::make_shared<TokenizeCommand>();
   Command& command =
       program.add_command("tokenize", "token ids from start to end token, as JSON lines");
-  add_model_options(command, options->model);
+  add_model_options(command, options->model, false);
   command.add_argument("texts", "texts", options->texts).require();
   command.on_run([options, &session] { run_tokenize(*options, session); });
 }

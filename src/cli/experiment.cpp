@@ -6,6 +6,8 @@
 #include <iostream>
 #include <thread>
 
+#include "cli/signals.h"
+
 namespace qprompt::cli {
 namespace fs = std::filesystem;
 namespace {
@@ -63,12 +65,15 @@ std::unique_ptr<Store> open_store(const ExperimentOptions& options, std::string&
 
 }  // namespace
 
-void add_experiment_options(Command& command, ExperimentOptions& options) {
+void add_experiment_options(Command& command, ExperimentOptions& options, bool copies) {
   command.add_text("db",
                    "SQLite file that keeps what is finished; default: experiments.db in the cache, "
                    "where commands share it",
                    options.database);
-  command.add_text("out", "folder for copies of the prompts and run records", options.out);
+  if (copies) {
+    command.add_text("out", "folder for copies of the prompts and run records", options.out);
+    command.add_flag("overwrite", "replace copies of other trainings in --out", options.overwrite);
+  }
   command.add_number("jobs",
                      "processes side by side, each with its own threads; at most, and with 0: as "
                      "many as the cores carry",
@@ -90,8 +95,9 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
                             const FeatureOptions& features, const Session& session) {
   Experimented out;
   Log log = make_log(session);
-  const auto store = open_store(options, out.database, log);
-  LogObserver observer(log);
+  const std::shared_ptr<Store> store = open_store(options, out.database, log);
+  out.store = store;
+  SignalObserver observer(log);
   qprompt::RunOptions run_options;
   run_options.features = features;
   run_options.device = session.device;
@@ -109,7 +115,7 @@ Experimented run_experiment(const Clip& clip, Planner& planner, const Experiment
   out.results = run(clip, planner, *store, run_options, observer);
   out.printed_by_parent = !options.invocation.empty();
   if (!out.printed_by_parent && !options.out.empty()) {
-    out.folders = copy_prompts(out.results, *store, options.out);
+    out.folders = copy_prompts(out.results, *store, options.out, options.overwrite);
   }
   return out;
 }

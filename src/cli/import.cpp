@@ -3,6 +3,8 @@
 
 #include <optional>
 
+#include "base/files.h"
+#include "base/names.h"
 #include "cli/app.h"
 #include "cli/method.h"
 
@@ -33,9 +35,8 @@ void print_import(const ImportCommand& command, const ImportedPrompt& imported,
   }
   json["warnings"] = Json::array();
   for (const Finding& finding : imported.findings) json["warnings"].push_back(finding.text);
-  table.rows.push_back(
-      {"prompt", command.out,
-       cat(prompt.payload_bytes(), " B in ", prompt.tensors.size(), " tensors")});
+  table.rows.push_back({"prompt", command.out,
+                        cat(prompt.payload_bytes(), " B in ", prompt.tensors.size(), " tensors")});
   print_result(session, table, json);
 }
 
@@ -45,7 +46,8 @@ void run_import(const ImportCommand& command, const Session& session) {
   options.clip_name = command.model.clip;
   if (command.shots) options.shots = parse_shots(*command.shots);
   if (command.seed->given()) options.seed = session.seed;
-  if (!command.labels.empty()) options.class_names = read_labels(command.labels);
+  if (!command.labels.empty()) options.class_names = read_labels(command.labels, "--labels");
+  check_not_same_file(options.checkpoint, command.out);
   const TrainerRun run = open_trainer_run(options);
   const Clip clip = open_clip(command.model, session, log);
   const ImportedPrompt imported = import_prompt(clip, run, options);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/app.h"
+#include "cli/generate.h"
 #include "cli/parse.h"
 #include "qprompt/version.h"
 
@@ -61,6 +62,10 @@ void add_commands(Command& program, Session& session) {
   add_encode(program, session);
   add_tokenize(program, session);
   add_data(program, session);
+  add_completion(program);
+  add_manual(program);
+  // Read as 'CMD --help' before anything is parsed (cli/parse.h); here for lists of commands.
+  program.add_command("help", "the help of a command");
 }
 
 /// Threads must be set before a command starts, which is after the options are known.
@@ -75,13 +80,20 @@ void configure(const Session& session, bool version) {
 int run(const std::vector<std::string>& arguments) {
   Command program("qprompt", "Prompt learning for CLIP with quantized prompts");
   Session session;
+  session.words = arguments;
   bool version = false;
   add_common_options(program, session);
   program.add_flag("version", "versions of the program and of what computes", version)
       .only_on_command_line();
   add_commands(program, session);
+  program
+      .add_text("config", "file of settings; default: qprompt.toml in this folder; none: no file",
+                session.config)
+      .only_on_command_line();
+  const Settings settings = Settings::find(arguments);
+  settings.check(program);
   std::string help;
-  const Command& command = parse(program, arguments, help);
+  const Command& command = parse(program, arguments, settings, help);
   if (help.empty()) configure(session, version);
   if (version) help = version_text() + "\n";
   if (!help.empty()) {
@@ -89,7 +101,7 @@ int run(const std::vector<std::string>& arguments) {
   } else if (command.run()) {
     command.run()();
   } else {
-    parse(program, {command.name(), "--help"}, help);
+    parse(program, {command.name(), "--help"}, settings, help);
     std::cerr << help;
     return static_cast<int>(ErrorKind::kUsage);
   }

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/app.h"
 #include "exchange/nearest_words.h"
@@ -17,6 +18,7 @@ struct QuantizeCommand {
 };
 
 void run_quantize(const QuantizeCommand& options, const Session& session) {
+  check_not_same_file(options.in, options.out);
   const TrainedPrompt before = read_prompt(options.in);
   const TrainedPrompt prompt = quantize_prompt(before, options.quantizer, options.in);
   write_prompt(options.out, prompt);

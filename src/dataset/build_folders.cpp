@@ -42,13 +42,13 @@ Split build_folders(const Place& place, const KnownDataset& set, Rng& rng, Log& 
   const std::filesystem::path root = place.image_root;
   const FolderRules rules = rules_of(set);
   Split split;
-  Ignored ignored;
+  LeftOut left_out;
   for (const std::string& name : list_folder(root).folders) {
     if (std::find(rules.left_out.begin(), rules.left_out.end(), name) != rules.left_out.end()) {
       continue;
     }
     std::vector<std::string> paths;
-    for (const auto& image : list_images(root / name, ignored)) paths.push_back(name + "/" + image);
+    for (const auto& image : list_images(root / name, left_out)) paths.push_back(name + "/" + image);
     if (paths.size() < 4) {
       fail(ErrorKind::kContent, "the class folder '", (root / name).string(), "' has ",
            paths.size(), " image", plural(static_cast<int64_t>(paths.size())),
@@ -61,7 +61,7 @@ Split build_folders(const Place& place, const KnownDataset& set, Rng& rng, Log& 
   if (split.class_names.empty()) {
     fail(ErrorKind::kContent, "'", place.image_root, "' has no class folders");
   }
-  report_ignored(ignored, place.image_root, log);
+  report_left_out(left_out, place.image_root, log);
   return split;
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.h"
 #include "dataset/mat_file.h"
 #include "dataset/readers.h"
 
@@ -33,7 +34,9 @@ std::vector<Item> read_cars(const std::string& file, const std::string& folder, 
 /// cat_to_name.json: {"21": "fire lily", …}.
 std::vector<std::string> read_flower_names(const std::string& file, int64_t classes) {
   constexpr int64_t kMaxBytes = 16 << 20;
-  const json names = json::parse(read_file(file, kMaxBytes), nullptr, false);
+  const std::string bytes = read_file(file, kMaxBytes);
+  const bool deep = json_is_deeper_than(bytes, kMaxJsonDepth);
+  const json names = deep ? json() : json::parse(bytes, nullptr, false);
   if (!names.is_object()) {
     fail(ErrorKind::kContent, "'", file, "' is no JSON object of class names");
   }

@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <thread>
 
+#include "dataset/equal_files.h"
 #include "dataset/readers.h"
 #include "qprompt/image.h"
 
@@ -51,34 +53,61 @@ void probe_file(const std::string& path) {
     } catch (const Error&) {
     }
   }
-  probe_image(read_file(path, kMaxImageBytes), path);
+  probe_image(read_image_file(path, kMaxImageBytes), path);
 }
 
-/// What is wrong with one file; both empty when nothing is.
-struct Finding {
+/// What there is to say of one file.
+struct FileCheck {
   bool missing = false;
-  std::string unreadable;
+  std::string unreadable;  ///< empty when it is sound
+  int64_t bytes = 0;
+  std::optional<Digest::Bytes> digest;  ///< of its bytes, where they were read
 };
 
-Finding check_file(const std::string& path, bool decode) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return {true, ""};
+Digest::Bytes digest_of(std::string_view bytes) {
+  Digest digest;
+  digest.update(bytes.data(), bytes.size());
+  return digest.bytes();
+}
+
+FileCheck check_file(const std::string& path, bool decode) {
+  const std::optional<ImageFileState> state = image_file_state(path);
+  if (!state) return {true, "", 0, {}};
+  FileCheck check{false, "", state->bytes, {}};
   try {
     if (decode) {
-      read_image(path, DecodeOptions{});
+      const std::string bytes = read_image_file(path, kMaxImageBytes);
+      check.digest = digest_of(bytes);
+      decode_image(bytes, path, DecodeOptions{});
     } else {
       probe_file(path);
     }
   } catch (const std::exception& error) {
-    return {false, error.what()};
+    check.unreadable = error.what();
   }
-  return {};
+  return check;
+}
+
+/// The files with a digest; where only headers were read, of those whose size another one has.
+std::vector<dataset::HashedFile> hash_files(const std::vector<const std::string*>& paths,
+                                            const std::vector<std::string>& files,
+                                            const std::vector<FileCheck>& checks) {
+  std::map<int64_t, int> sizes;
+  for (const FileCheck& check : checks) ++sizes[check.bytes];
+  std::vector<dataset::HashedFile> hashed;
+  for (size_t i = 0; i < checks.size(); ++i) {
+    if (checks[i].missing || !checks[i].unreadable.empty() || sizes[checks[i].bytes] < 2) continue;
+    hashed.push_back({*paths[i], checks[i].digest ? *checks[i].digest
+                                                  : digest_of(read_image_file(files[i],
+                                                                              kMaxImageBytes))});
+  }
+  return hashed;
 }
 
 /// Checks every file, by several threads. The log is this thread's own.
-std::vector<Finding> check_files(const std::vector<std::string>& files, const CheckOptions& options,
-                                 Log& log) {
-  std::vector<Finding> findings(files.size());
+std::vector<FileCheck> check_files(const std::vector<std::string>& files,
+                                   const CheckOptions& options, Log& log) {
+  std::vector<FileCheck> findings(files.size());
   std::atomic<size_t> next{0}, done{0};
   const auto work = [&](bool shows) {
     for (size_t i; (i = next++) < files.size();) {
@@ -122,6 +151,26 @@ void note_published(const Split& split, DataReport& report) {
   count("training images", split.train.size(), info->train);
   count("validation images", split.val.size(), info->val);
   count("test images", split.test.size(), info->test);
+}
+
+/// What can be done with a set of which only a part is there.
+void note_use_of_part(const Split& split, DataReport& report) {
+  const size_t listed = split.train.size() + split.val.size() + split.test.size();
+  const size_t there = listed - std::min(listed, report.missing.size());
+  if (there == 0) return;
+  report.notes.push_back(cat(there, " of ", listed,
+                             " images are there: --partial goes on with them alone"));
+  if (split.folder.empty() || split.folder == split.image_root) return;
+  std::error_code error;
+  size_t folders = 0;
+  for (fs::directory_iterator it(split.image_root, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    folders += it->is_directory(ignored) ? 1 : 0;
+  }
+  if (folders < 2) return;
+  report.notes.push_back(cat("'", split.image_root, "' has ", folders, " folders of images: it can ",
+                             "be used as a plain folder with --data and no --dataset"));
 }
 
 void note_names(const Split& split, DataReport& report) {
@@ -190,13 +239,18 @@ DataReport check_split(const Split& split, const CheckOptions& options, Log& log
   for (const auto* path : listed.paths) {
     files.push_back((fs::path(split.image_root) / *path).string());
   }
-  const std::vector<Finding> findings = check_files(files, options, log);
+  const std::vector<FileCheck> findings = check_files(files, options, log);
   for (size_t i = 0; i < findings.size(); ++i) {
     const std::string& path = *listed.paths[i];
     if (findings[i].missing) report.missing.push_back(path);
     if (!findings[i].unreadable.empty()) {
       report.unreadable.push_back(path + ": " + findings[i].unreadable);
     }
+  }
+  if (!report.missing.empty()) note_use_of_part(split, report);
+  for (std::string& note :
+       dataset::describe_equal_files(split, hash_files(listed.paths, files, findings))) {
+    report.notes.push_back(std::move(note));
   }
   note_published(split, report);
   note_names(split, report);

@@ -2,8 +2,6 @@
 // never looked for: any object with these attributes is taken.
 #include "dataset/coop_pickle.h"
 
-#include <algorithm>
-
 #include "qprompt/base.h"
 #include "qprompt/weights.h"
 
@@ -29,9 +27,7 @@ json read_datum(const PickleValue& value, const std::string& file, const std::st
   if (path == nullptr || !path->is(Kind::kString)) refuse(file, where, "._impath is no text");
   if (label == nullptr || !label->is(Kind::kInt)) refuse(file, where, "._label is no whole number");
   if (name == nullptr || !name->is(Kind::kString)) refuse(file, where, "._classname is no text");
-  std::string unix_path = path->text;
-  std::replace(unix_path.begin(), unix_path.end(), '\\', '/');
-  return {{"path", std::move(unix_path)}, {"label", label->integer}, {"class", name->text}};
+  return {{"path", path->text}, {"label", label->integer}, {"class", name->text}};
 }
 
 }  // namespace

@@ -83,10 +83,10 @@ void check_folders(const fs::path& root, const std::vector<std::string>& present
 std::vector<Item> list_classes(const fs::path& root, const std::vector<std::string>& folders,
                                const std::string& prefix, Log& log) {
   std::vector<Item> items;
-  Ignored ignored;
+  LeftOut left_out;
   int64_t label = 0;
   for (const std::string& folder : folders) {
-    const std::vector<std::string> images = list_images(root / folder, ignored);
+    const std::vector<std::string> images = list_images(root / folder, left_out);
     if (images.empty()) fail_empty(root / folder);
     for (const auto& image : images) items.push_back({prefix + folder + "/" + image, label});
     log.progress("classes", ++label, static_cast<int64_t>(folders.size()));
@@ -95,7 +95,7 @@ std::vector<Item> list_classes(const fs::path& root, const std::vector<std::stri
     fail(ErrorKind::kContent, "'", root.string(), "' has ", items.size(), " images; at most ",
          kMaxItems, " are read");
   }
-  report_ignored(ignored, root.string(), log);
+  report_left_out(left_out, root.string(), log);
   return items;
 }
 

@@ -2,6 +2,8 @@
 #include <unordered_map>
 
 #include "dataset/readers.h"
+#include "dataset/tables.h"
+#include "qprompt/image.h"
 
 namespace qprompt {
 namespace dataset {
@@ -47,22 +49,48 @@ void check_classes(const Split& split, const std::string& where, Log& log) {
 
 namespace {
 
+bool is_there(const Split& split, const Item& item) {
+  return image_file_state((fs::path(split.image_root) / item.path).string()).has_value();
+}
+
 void check_images(const Split& split) {
   std::vector<std::string> missing;
   int64_t total = 0;
   for (const auto* items : {&split.train, &split.val, &split.test}) {
     for (const Item& item : *items) {
-      std::error_code ignored;
       ++total;
-      const bool found = fs::is_regular_file(fs::path(split.image_root) / item.path, ignored);
-      if (!found) missing.push_back(item.path);
+      if (!is_there(split, item)) missing.push_back(item.path);
     }
   }
   if (missing.empty()) return;
-  fail(
-      ErrorKind::kPath, missing.size(), " of the ", total, " images of ", split.name,
-      " are missing below '", split.image_root, "': ", first_few(missing),
-      ". Put them there, or name the folder that has them; `data check` lists all that is missing");
+  fail(ErrorKind::kPath, missing.size(), " of the ", total, " images of ", split.name,
+       " are missing below '", split.image_root, "': ", first_few(missing),
+       ". Put them there, or name the folder that has them; --partial goes on with those that are "
+       "there; `data check` lists all that is missing");
+}
+
+/// Drops the items whose files are not there, and says how many of each list.
+void keep_present(Split& split, Log& log) {
+  std::string counts;
+  size_t dropped = 0;
+  const auto keep = [&](std::vector<Item>& items, const char* what) {
+    const size_t listed = items.size();
+    std::erase_if(items, [&](const Item& item) { return !is_there(split, item); });
+    if (listed == 0) return;
+    counts += cat(counts.empty() ? "" : ", ", items.size(), " of ", listed, " ", what);
+    dropped += listed - items.size();
+  };
+  keep(split.train, "training");
+  keep(split.val, "validation");
+  keep(split.test, "test");
+  if (dropped == 0) return;
+  split.published_split = false;
+  log.warn(cat("only a part of ", split.name, " is there: ", counts,
+               " images; results are not those of the whole set"));
+  if (split.test.empty() && split.train.empty()) {
+    fail(ErrorKind::kPath, "none of the images of ", split.name, " is below '", split.image_root,
+         "'");
+  }
 }
 
 }  // namespace
@@ -74,12 +102,15 @@ Split load_split(const DataOptions& options, Log& log) {
   const fs::path given = fs::absolute(options.root, error).lexically_normal();
   // A slash at the end would make the folder's own name empty.
   const std::string root = (given.has_filename() ? given : given.parent_path()).string();
-  if (options.root.empty() || !fs::is_directory(root, error)) {
+  const bool table = options.dataset.empty() && dataset::is_table(root);
+  if (options.root.empty() || !(table || fs::is_directory(root, error))) {
     fail(ErrorKind::kPath, "the data folder '", options.root, "' does not exist or is no folder");
   }
   Split split;
   if (options.dataset.empty()) {
-    split = dataset::read_folder(root, options.seed, log);
+    split = table || dataset::holds_tables(root)
+                ? dataset::read_tables(root, options.seed, log)
+                : dataset::read_folder(root, options.seed, log);
   } else {
     const auto* set = dataset::find_known(options.dataset);
     if (set == nullptr) {
@@ -97,7 +128,8 @@ Split load_split(const DataOptions& options, Log& log) {
   dataset::check_classes(split, cat("'", root, "'"), log);
   // What was listed from class folders is there; asking for each of ImageNet's files takes minutes.
   const bool listed = split.published_split && dataset::find_known(options.dataset)->listed();
-  if (options.check_images && !listed) dataset::check_images(split);
+  if (options.partial) dataset::keep_present(split, log);
+  if (options.check_images && !options.partial && !listed) dataset::check_images(split);
   return split;
 }
 

@@ -63,6 +63,9 @@ std::string first_few(const std::vector<std::string>& names);
 /// The plural ending of a count: "" for 1, else "s".
 const char* plural(int64_t count);
 
+/// A path with Windows' separators turned into "/": split files are written there, too.
+std::string with_slashes(std::string path);
+
 /// What is wrong with a path from a file, which must stay below the image folder; empty if nothing.
 std::string path_fault(const std::string& path);
 

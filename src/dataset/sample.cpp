@@ -4,12 +4,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/json_depth.h"
 #include "dataset/coop_pickle.h"
 #include "dataset/readers.h"
 
 namespace qprompt {
 namespace {
 
+using dataset::with_slashes;
 using nlohmann::json;
 
 constexpr int64_t kMaxSampleBytes = int64_t{64} << 20;
@@ -37,8 +39,12 @@ class SampleReader {
       from_pickle_ = true;
       return dataset::read_coop_pickle(file_);
     }
+    const std::string bytes = read_file(file_, kMaxSampleBytes);
+    if (json_is_deeper_than(bytes, kMaxJsonDepth)) {
+      refuse("its JSON is nested more than ", kMaxJsonDepth, " levels deep");
+    }
     try {
-      root = json::parse(read_file(file_, kMaxSampleBytes));
+      root = json::parse(bytes);
     } catch (const json::parse_error& error) {
       refuse("it is not valid JSON at byte ", error.byte);
     } catch (const json::exception&) {
@@ -65,7 +71,11 @@ class SampleReader {
   }
 
  private:
-  bool begins_as_pickle() const { return std::ifstream(file_, std::ios::binary).get() == 0x80; }
+  bool begins_as_pickle() const {
+    std::error_code ignored;  // opening a pipe would wait for a writer
+    return std::filesystem::is_regular_file(file_, ignored) &&
+           std::ifstream(file_, std::ios::binary).get() == 0x80;
+  }
 
   /// A pickle's paths are absolute, and its machine's: the longest end that is an image's path.
   std::string path_below_root(const std::string& path) const {
@@ -84,7 +94,7 @@ class SampleReader {
     }
     if (!entry["path"].is_string()) refuse(where, ".path must be a text");
     if (!entry["label"].is_number_integer()) refuse(where, ".label must be a whole number");
-    const std::string path = path_below_root(entry["path"].get<std::string>());
+    const std::string path = path_below_root(with_slashes(entry["path"].get<std::string>()));
     const auto found = known_.find(path);
     if (found == known_.end()) refuse(where, ": ", split_.name, " has no image '", path, "'");
     if (found->second.is_test) {

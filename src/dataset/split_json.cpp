@@ -139,6 +139,7 @@ class SplitReader : public nlohmann::json_sax<json> {
       refuse_at(entry_place(), "[path, label, class name] was expected, got ", field_,
                 " of the three");
     }
+    item_.path = with_slashes(std::move(item_.path));
     check_path();
     if (class_name_.empty()) refuse("the class name is empty");
     const auto [known, is_new] = classes_.try_emplace(item_.label);

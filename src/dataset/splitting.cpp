@@ -22,6 +22,11 @@ bool leaves_folder(std::string_view path) {
 
 }  // namespace
 
+std::string with_slashes(std::string path) {
+  std::replace(path.begin(), path.end(), '\\', '/');
+  return path;
+}
+
 std::string path_fault(const std::string& path) {
   constexpr size_t kMaxPathBytes = 4096;
   if (path.empty()) return "the path is empty";

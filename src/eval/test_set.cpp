@@ -3,6 +3,16 @@
 #include "qprompt/eval.h"
 
 namespace qprompt {
+namespace {
+
+Score score_on(const TestSet& test, const at::Tensor& logits, const FeatureSet& set) {
+  Score score = score_logits(logits, set, test.split.test, test.split.class_names);
+  if (test.half == Half::kAll && score.total > 0) score.base_scores = base_scores(logits);
+  return score;
+}
+
+}  // namespace
+
 TestSet open_test_set(const Clip& clip, const Split& split, Half half,
                       const FeatureOptions& features, Log& log) {
   FeatureOptions lenient = features;
@@ -20,8 +30,7 @@ TestSet open_test_set(const Clip& clip, const Split& split, Half half,
 Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet& test) {
   const PromptedClasses classes(clip, prompt, test.split.class_names);
   const auto score = [&](const FeatureSet& set) {
-    return score_logits(classes.logits(set.features[0]), set, test.split.test,
-                        test.split.class_names);
+    return score_on(test, classes.logits(set.features[0]), set);
   };
   if (!classes.image_prompts().learned.defined()) return score(test.features);
   FeatureOptions options = test.options;
@@ -41,9 +50,9 @@ Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet&
 
 Score score_templates(const Clip& clip, const std::vector<std::string>& templates,
                       const TestSet& test) {
-  return score_features(clip, test.features, test.split.test,
-                        zero_shot_matrix(clip, test.split.class_names, templates),
-                        test.split.class_names);
+  const at::Tensor classes = zero_shot_matrix(clip, test.split.class_names, templates);  // (C, E)
+  return score_on(test, class_logits(clip, test.features.features[0], classes.to(at::kCPU)),
+                  test.features);
 }
 
 }  // namespace qprompt

@@ -9,7 +9,6 @@
 #include "experiment/matrix.h"
 #include "experiment/methods.h"
 #include "qprompt/dataset.h"
-#include "qprompt/report.h"
 #include "qprompt/train.h"
 
 namespace qprompt {
@@ -73,8 +72,5 @@ FitOptions fit_options(const Recipe& recipe, const MethodSpec& method, const std
 Matrix matrix_of(const Recipe& recipe);
 /// Where its images' features are kept, and how they are read.
 FeatureOptions features_of(const Recipe& recipe);
-
-/// Published numbers from their TOML text; throws kContent naming `file`. Empty text: none.
-Published parse_published(const std::string& text, const std::string& file);
 
 }  // namespace qprompt

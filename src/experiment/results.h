@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "method/kinds.h"
 #include "qprompt/base.h"
-#include "qprompt/report.h"
 
 namespace qprompt {
 
@@ -34,6 +34,8 @@ struct ScoredList {
   std::shared_ptr<const std::vector<int64_t>> truth;  ///< indices into `classes`
   std::vector<int64_t> predictions;                   ///< likewise
   std::vector<float> confidences;                     ///< probability of the predicted class
+  /// Of lists over all classes: the largest probability of a base class, one an image.
+  std::vector<float> base_scores;
 
   double accuracy() const { return total == 0 ? 0 : 100.0 * double(correct) / double(total); }
 };

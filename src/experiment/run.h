@@ -62,8 +62,9 @@ std::vector<PlannedCell> estimate(const Clip& clip, Planner& planner, const Stor
                                   const RunOptions& options, Observer& observer);
 
 /// Copies prompts and records of finished cells into `folder`/<method>[-set][-shots]-seed<S>.
-/// Returns the folder of each cell, empty where there is none.
+/// Returns the folder of each cell, empty where there is none. Throws kUsage where such a folder has
+/// the prompt of another training, unless `overwrite`.
 std::vector<std::string> copy_prompts(const Results& results, const Store& store,
-                                      const std::string& folder);
+                                      const std::string& folder, bool overwrite);
 
 }  // namespace qprompt

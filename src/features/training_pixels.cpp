@@ -22,7 +22,8 @@ struct TrainingPixels::Impl {
   Image image_of(size_t i) {
     if (!kept[i].rgb.empty()) return kept[i];
     Image image = read_image((fs::path(image_root) / items[i].path).string(), options.decode);
-    if (options.views == 0) image = test_view(image, clip.config().image_size);
+    const ClipConfig& config = clip.config();
+    if (options.views == 0) image = test_view(image, config.image_size, config.transform);
     const auto size = static_cast<int64_t>(image.rgb.size());
     if ((bytes += size) <= options.memory_mb << 20) {
       kept[i] = image;
@@ -37,7 +38,7 @@ struct TrainingPixels::Impl {
     Image image = image_of(i);
     if (options.views != 0) {
       const View random{true, options.seed, view % options.views};
-      image = cut_view(image, items[i].path, random, config.image_size);
+      image = cut_view(image, items[i].path, random, config);
     }
     return to_pixels(image, config.normalization);
   }

@@ -18,6 +18,7 @@ struct JpegReader {
   jpeg_error_mgr errors{};
   jpeg_source_mgr input{};
   jpeg_progress_mgr progress{};
+  int64_t max_scans = 0;
   std::jmp_buf jump{};
   char message[JMSG_LENGTH_MAX] = "";
 
@@ -41,11 +42,12 @@ void on_message(j_common_ptr, int) {}
 
 /// A few bytes of scan headers can ask for any number of passes over a large picture.
 void on_progress(j_common_ptr info) {
-  constexpr int kMaxScans = 500;
   if (!info->is_decompressor) return;
-  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMaxScans) return;
   JpegReader& reader = reader_of(info);
-  std::snprintf(reader.message, sizeof reader.message, "more than %d scans", kMaxScans);
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= reader.max_scans) return;
+  std::snprintf(reader.message, sizeof reader.message,
+                "more than %d scans over a picture of this size",
+                static_cast<int>(reader.max_scans));
   std::longjmp(reader.jump, 1);
 }
 
@@ -109,10 +111,21 @@ Extent read_header(JpegReader& reader, const Source& source) {
   return {reader.info.image_width, reader.info.image_height};
 }
 
-/// a · b / 255, rounded, as Pillow computes it.
-int scaled(int a, int b) {
-  const int product = a * b + 128;
-  return ((product >> 8) + product) >> 8;
+/// A progressive picture is held as coefficients, two bytes each in whole blocks, until its last
+/// scan, beside the pixels; its scans are bounded by the work that they are.
+void check_budget(JpegReader& reader, const Source& source, const Extent& extent,
+                  const Limits& limits) {
+  constexpr int64_t kMaxScans = 500, kBlockBytes = 128;
+  const int64_t pixels = extent.width * extent.height;
+  reader.max_scans = std::clamp<int64_t>(limits.max_work / pixels, 1, kMaxScans);
+  int64_t bytes = 3 * pixels;
+  if (jpeg_has_multiple_scans(&reader.info) != FALSE) {
+    for (int c = 0; c < reader.info.num_components; ++c) {
+      const jpeg_component_info& component = reader.info.comp_info[c];
+      bytes += kBlockBytes * component.width_in_blocks * component.height_in_blocks;
+    }
+  }
+  check_memory(source, bytes, limits);
 }
 
 /// Pillow takes every JPEG of four components as Adobe writes it, inverted: 255 is no ink. Then
@@ -138,6 +151,7 @@ Raster decode_jpeg(const Source& source, const Limits& limits) {
   Raster raster;
   raster.extent = read_header(reader, source);
   check_extent(source, raster.extent, limits);
+  check_budget(reader, source, raster.extent, limits);
   const bool cmyk = reader.info.num_components == 4;
   reader.info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
   run(reader, source, [&] { return jpeg_start_decompress(&reader.info) == TRUE; });

@@ -29,6 +29,8 @@ struct Axis {
   int64_t inputs, start, length, outputs;
 };
 
+constexpr double kPi = 3.14159265358979323846;
+
 /// Keys' cubic convolution kernel with a = −0.5.
 double bicubic(double x) {
   constexpr double a = -0.5;
@@ -38,11 +40,48 @@ double bicubic(double x) {
   return 0.0;
 }
 
+double bilinear(double x) { return std::max(0.0, 1.0 - std::abs(x)); }
+
+double box_kernel(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
+
+double hamming(double x) {
+  x = std::abs(x);
+  if (x == 0.0) return 1.0;
+  if (x >= 1.0) return 0.0;
+  x *= kPi;
+  return std::sin(x) / x * (0.54 + 0.46 * std::cos(x));
+}
+
+double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(x * kPi) / (x * kPi); }
+
+double lanczos(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
+
+/// A filter and how far from its centre it reaches.
+struct Kernel {
+  double (*weight)(double);
+  double support;
+};
+
+Kernel kernel_of(Resampling resampling) {
+  switch (resampling) {
+    case Resampling::kLanczos:
+      return {lanczos, 3.0};
+    case Resampling::kBilinear:
+      return {bilinear, 1.0};
+    case Resampling::kBox:
+      return {box_kernel, 0.5};
+    case Resampling::kHamming:
+      return {hamming, 1.0};
+    default:
+      return {bicubic, 2.0};
+  }
+}
+
 /// Taps for the outputs [from, from + count) of an axis.
-Taps make_taps(const Axis& axis, int64_t from, int64_t count) {
+Taps make_taps(const Axis& axis, int64_t from, int64_t count, const Kernel& kernel) {
   const double scale = static_cast<double>(axis.length) / static_cast<double>(axis.outputs);
   const double stretch = std::max(scale, 1.0);  // widens the kernel when shrinking: antialiasing
-  const double support = 2.0 * stretch;
+  const double support = kernel.support * stretch;
   const double inverse = 1.0 / stretch;
   Taps taps;
   taps.stride = static_cast<size_t>(std::ceil(support)) * 2 + 1;
@@ -57,7 +96,7 @@ Taps make_taps(const Axis& axis, int64_t from, int64_t count) {
     double sum = 0.0;
     for (size_t t = 0; t < n; ++t) {
       const auto x = static_cast<double>(static_cast<int64_t>(t) + first);
-      exact[t] = bicubic((x - center + 0.5) * inverse);
+      exact[t] = kernel.weight((x - center + 0.5) * inverse);
       sum += exact[t];
     }
     int32_t* weight = taps.weight.data() + static_cast<size_t>(i) * taps.stride;
@@ -173,6 +212,30 @@ std::vector<uint8_t> resize_across(const Image& image, const Taps& taps, int64_t
   return out;
 }
 
+/// The input sample nearest to each of the outputs [from, from + count) of an axis.
+std::vector<int64_t> nearest_samples(const Axis& axis, int64_t from, int64_t count) {
+  const double scale = static_cast<double>(axis.length) / static_cast<double>(axis.outputs);
+  std::vector<int64_t> samples;
+  for (int64_t i = 0; i < count; ++i) {
+    const double at = static_cast<double>(axis.start) + (static_cast<double>(from + i) + 0.5) * scale;
+    samples.push_back(std::clamp<int64_t>(static_cast<int64_t>(at), 0, axis.inputs - 1));
+  }
+  return samples;
+}
+
+Image pick(const Image& image, const std::vector<int64_t>& columns,
+           const std::vector<int64_t>& rows) {
+  Image out{static_cast<int64_t>(columns.size()), static_cast<int64_t>(rows.size()), {}};
+  out.rgb.reserve(3 * columns.size() * rows.size());
+  for (const int64_t y : rows) {
+    for (const int64_t x : columns) {
+      const uint8_t* pixel = image.rgb.data() + 3 * (y * image.width + x);
+      out.rgb.insert(out.rgb.end(), pixel, pixel + 3);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 void check_inside(const Image& image, const Box& box) {
@@ -197,17 +260,22 @@ Image crop(const Image& image, const Box& box) {
   return out;
 }
 
-Image resample(const Image& image, const Box& box, int64_t width, int64_t height,
-               const Box& window) {
+Image resample(const Image& image, const Box& box, const Target& target, const Box& window) {
   check_inside(image, box);
+  const auto [width, height, resampling] = target;
   // A side that keeps its length has weights of one and nought: the pass changes nothing.
   if (width == box.width && height == box.height) {
     return crop(image, {box.left + window.left, box.top + window.top, window.width, window.height});
   }
-  const Taps columns =
-      make_taps({image.width, box.left, box.width, width}, window.left, window.width);
-  const Taps rows =
-      make_taps({image.height, box.top, box.height, height}, window.top, window.height);
+  const Axis width_axis{image.width, box.left, box.width, width};
+  const Axis height_axis{image.height, box.top, box.height, height};
+  if (resampling == Resampling::kNearest) {
+    return pick(image, nearest_samples(width_axis, window.left, window.width),
+                nearest_samples(height_axis, window.top, window.height));
+  }
+  const Kernel kernel = kernel_of(resampling);
+  const Taps columns = make_taps(width_axis, window.left, window.width, kernel);
+  const Taps rows = make_taps(height_axis, window.top, window.height, kernel);
   const int64_t top = rows.first.front();
   const int64_t bottom = rows.first.back() + rows.count.back();
   const std::vector<uint8_t> middle = resize_across(image, columns, top, bottom - top);

@@ -5,10 +5,15 @@
 
 namespace qprompt::image {
 
-/// The part `window` of what `resize_bicubic(image, box, width, height)` gives. Only that part is
-/// computed, so the size of the whole does not matter.
-Image resample(const Image& image, const Box& box, int64_t width, int64_t height,
-               const Box& window);
+/// What a box is resized to, and how.
+struct Target {
+  int64_t width = 0, height = 0;
+  Resampling resampling = Resampling::kBicubic;
+};
+
+/// The part `window` of what `resize(image, box, …)` gives. Only that part is computed, so the size
+/// of the whole does not matter.
+Image resample(const Image& image, const Box& box, const Target& target, const Box& window);
 
 /// The pixels inside `box`, copied.
 Image crop(const Image& image, const Box& box);

@@ -61,17 +61,28 @@ void flip_horizontally(Image& image) {
 
 Image resize_bicubic(const Image& image, const Box& box, int64_t width, int64_t height) {
   check_size(width, height);
-  return image::resample(image, box, width, height, {0, 0, width, height});
+  return image::resample(image, box, {width, height}, {0, 0, width, height});
 }
 
-Image test_view(const Image& image, int64_t size) {
+Image resize(const Image& image, const Box& box, int64_t width, int64_t height,
+             Resampling resampling) {
+  check_size(width, height);
+  return image::resample(image, box, {width, height, resampling}, {0, 0, width, height});
+}
+
+Image test_view(const Image& image, int64_t size, const TestTransform& transform) {
   check_size(size, size);
   image::check_inside(image, whole(image));
+  const auto& [resampling, squash, side] = transform;
+  if (squash) {
+    return image::resample(image, whole(image), {size, size, resampling}, {0, 0, size, size});
+  }
   const int64_t shorter = std::min(image.width, image.height);
-  const int64_t width = size * image.width / shorter;
-  const int64_t height = size * image.height / shorter;
+  const int64_t resized = std::max(side, size);
+  const int64_t width = resized * image.width / shorter;
+  const int64_t height = resized * image.height / shorter;
   const Box center{half_to_even(width - size), half_to_even(height - size), size, size};
-  return image::resample(image, whole(image), width, height, center);
+  return image::resample(image, whole(image), {width, height, resampling}, center);
 }
 
 Image train_view(const Image& image, int64_t size, Rng& rng) {
@@ -79,7 +90,7 @@ Image train_view(const Image& image, int64_t size, Rng& rng) {
   image::check_inside(image, whole(image));
   // Cut out first: a resize with a box would let the pixels around it bleed in.
   const Image part = image::crop(image, draw_crop(image, rng));
-  Image view = image::resample(part, whole(part), size, size, {0, 0, size, size});
+  Image view = image::resample(part, whole(part), {size, size}, {0, 0, size, size});
   if (rng.uniform() < 0.5) flip_horizontally(view);
   return view;
 }

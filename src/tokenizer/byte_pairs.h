@@ -26,9 +26,19 @@ struct Merge {
   int32_t left = 0, right = 0, result = 0;
 };
 
+/// A token that a text keeps whole, whatever the merges would make of it.
+struct AddedToken {
+  std::string text;
+  int32_t id = 0;
+  bool in_cleaned = false;   ///< looked for in the cleaned text, not in the text as it came
+  bool single_word = false;  ///< not inside a word
+};
+
 /// What a vocabulary file says: checked, whole and consistent.
 struct Vocabulary {
-  std::vector<std::string> tokens;  ///< by id, in the byte alphabet, "</w>" at a word's end
+  std::vector<std::string> tokens;  ///< by id, in the byte alphabet, "</w>" at a word's end; the
+                                    ///< last ones may be empty: embeddings that no token has
+  std::vector<AddedToken> added;
   std::vector<Merge> merges;
   std::array<int32_t, 256> byte_ids{}, last_byte_ids{};  ///< by byte: inside a word, at its end
   int32_t start = 0, end = 0;

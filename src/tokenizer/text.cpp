@@ -6,6 +6,7 @@
 #include <array>
 
 #include "tokenizer/html.h"
+#include "tokenizer/repair.h"
 
 namespace qprompt::tokenizer {
 namespace {
@@ -183,7 +184,7 @@ std::u32string lower(std::u32string_view text) {
 }
 
 std::u32string clean(std::string_view bytes) {
-  const std::u32string unescaped = html_unescape(html_unescape(decode_utf8(bytes)));
+  const std::u32string unescaped = html_unescape(html_unescape(repair(decode_utf8(bytes))));
   const std::u32string collapsed = collapse_spaces(strip(unescaped));
   return lower(strip(collapsed));
 }

@@ -24,7 +24,8 @@ std::u32string collapse_spaces(std::u32string_view text);
 /// Python's `str.lower`: the full mapping of U+0130, and the final sigma.
 std::u32string lower(std::u32string_view text);
 
-/// HTML references resolved twice, white space collapsed, lower case: all that precedes splitting.
+/// Text repaired (repair.h), HTML references resolved twice, white space collapsed, lower case: all
+/// that precedes splitting.
 std::u32string clean(std::string_view bytes);
 
 /// The pieces of cleaned text that CLIP's pattern finds, in order; views into `text`.

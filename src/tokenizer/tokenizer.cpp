@@ -6,6 +6,8 @@
 #include "tokenizer/byte_pairs.h"
 #include "tokenizer/text.h"
 #include "tokenizer/vocabulary.h"
+#include "tokenizer/vocabulary_files.h"
+#include "tokenizer/whole_tokens.h"
 
 namespace qprompt {
 namespace {
@@ -30,12 +32,58 @@ std::string shown(const std::string& text) {
 }  // namespace
 
 struct Tokenizer::Impl {
-  explicit Impl(tk::Vocabulary v) : vocabulary(std::move(v)), pairs(vocabulary) {}
+  explicit Impl(tk::Vocabulary v) : vocabulary(std::move(v)), pairs(vocabulary) {
+    for (const tk::AddedToken& token : vocabulary.added) {
+      if (token.in_cleaned) {
+        in_cleaned.add({tk::clean(token.text), token.id, token.single_word});
+      } else {
+        in_given.add({tk::decode_utf8(token.text), token.id, token.single_word});
+      }
+    }
+  }
+
+  void append(const std::string& text, std::vector<int64_t>& ids) const {
+    const auto append_id = [&](int32_t id) { ids.push_back(id); };
+    const auto append_cleaned = [&](std::u32string_view part) { append_pieces(part, ids); };
+    if (in_given.empty()) return in_cleaned.split(tk::clean(text), append_cleaned, append_id);
+    in_given.split(
+        tk::decode_utf8(text),
+        [&](std::u32string_view part) {
+          in_cleaned.split(tk::clean(tk::encode_utf8(part)), append_cleaned, append_id);
+        },
+        append_id);
+  }
+
+  void append_pieces(std::u32string_view cleaned, std::vector<int64_t>& ids) const {
+    for (const std::u32string_view piece : tk::split(cleaned)) {
+      if (piece == tk::kStartText) {
+        ids.push_back(vocabulary.start);
+      } else if (piece == tk::kEndText) {
+        ids.push_back(vocabulary.end);
+      } else {
+        pairs.append(tk::encode_utf8(piece), ids);
+      }
+    }
+  }
+
   tk::Vocabulary vocabulary;
   tk::BytePairs pairs;
+  tk::WholeTokens in_given, in_cleaned;
 };
 
 Tokenizer Tokenizer::load(const std::string& path, int64_t vocab_size) {
+  if (path.empty()) {
+    constexpr int64_t kClipVocabSize = 49'408;
+    if (vocab_size < kClipVocabSize) {
+      fail(ErrorKind::kPath, "no vocabulary lies beside the model, and CLIP's own, which has ",
+           kClipVocabSize, " tokens, is not that of a model with ", vocab_size,
+           " token embeddings; name the model's with --vocab or QPROMPT_VOCAB");
+    }
+    constexpr const char* kName = "CLIP's own";
+    const std::string merges = tk::without_gzip(kName, std::string(tk::own_vocabulary()));
+    return Tokenizer(std::make_shared<const Impl>(
+        tk::read_text_vocabulary(kName, merges, vocab_size)));
+  }
   return Tokenizer(std::make_shared<const Impl>(tk::read_vocabulary(path, vocab_size)));
 }
 
@@ -45,16 +93,7 @@ std::vector<int64_t> Tokenizer::encode(const std::string& text) const {
          kMaxTextBytes, " are tokenized");
   }
   std::vector<int64_t> ids;
-  const std::u32string cleaned = tk::clean(text);
-  for (const std::u32string_view piece : tk::split(cleaned)) {
-    if (piece == tk::kStartText) {
-      ids.push_back(start_token());
-    } else if (piece == tk::kEndText) {
-      ids.push_back(end_token());
-    } else {
-      impl_->pairs.append(tk::encode_utf8(piece), ids);
-    }
-  }
+  impl_->append(text, ids);
   return ids;
 }
 

@@ -92,9 +92,21 @@ void VocabularyBuilder::add_merge(const std::string& left, const std::string& ri
   vocabulary_.merges.push_back(merge);
 }
 
-void VocabularyBuilder::check_ids() const {
+void VocabularyBuilder::add_added(const AddedToken& token) {
+  if (!has_token(token.text)) add_token(token.text, token.id);
+  if (ids_.at(token.text) != token.id) {
+    fail(ErrorKind::kContent, "vocabulary '", file_, "': token '", token.text, "' has two ids, ",
+         ids_.at(token.text), " and ", token.id);
+  }
+  allow_unmade(token.text);
+  vocabulary_.added.push_back(token);
+}
+
+void VocabularyBuilder::check_ids() {
   std::vector<std::string> missing;
-  for (size_t id = 0; id < given_.size(); ++id) {
+  named_ = given_.size();
+  while (named_ > 0 && !given_[named_ - 1]) --named_;
+  for (size_t id = 0; id < named_; ++id) {
     if (!given_[id]) missing.push_back(std::to_string(id));
   }
   if (missing.empty()) return;
@@ -112,7 +124,7 @@ void VocabularyBuilder::check_merges() const {
   }
   made[static_cast<size_t>(vocabulary_.start)] = made[static_cast<size_t>(vocabulary_.end)] = true;
   std::vector<std::string> unmade;
-  for (size_t id = 0; id < made.size(); ++id) {
+  for (size_t id = 0; id < named_; ++id) {
     const std::string& token = vocabulary_.tokens[id];
     if (!made[id] && !unmade_.contains(token)) unmade.push_back("'" + token + "'");
   }
@@ -137,6 +149,10 @@ Vocabulary VocabularyBuilder::finish() {
   }
   take(encode_utf8(kStartText), vocabulary_.start);
   take(encode_utf8(kEndText), vocabulary_.end);
+  const auto is_frame = [&](const AddedToken& token) {
+    return token.id == vocabulary_.start || token.id == vocabulary_.end;
+  };
+  if (missing.empty()) std::erase_if(vocabulary_.added, is_frame);  // the pattern knows them
   if (!missing.empty()) {
     fail(ErrorKind::kContent, "vocabulary '", file_,
          "' lacks tokens that CLIP needs: ", list_of(missing));

@@ -1,6 +1,8 @@
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.h"
 #include "qprompt/base.h"
 #include "tokenizer/text.h"
 #include "tokenizer/vocabulary.h"
@@ -12,6 +14,10 @@ namespace {
 using nlohmann::json;
 
 json parse_object(const std::string& file, std::string_view bytes) {
+  if (json_is_deeper_than(bytes, kMaxJsonDepth)) {
+    fail(ErrorKind::kContent, "vocabulary '", file, "': its JSON is nested more than ",
+         kMaxJsonDepth, " levels deep");
+  }
   json root;
   try {
     root = json::parse(bytes);
@@ -41,6 +47,16 @@ void add_tokens(const std::string& file, const json& tokens, VocabularyBuilder& 
   }
 }
 
+/// An id that fits; whether the model has it is the builder's to say.
+int32_t added_id(const std::string& file, const std::string& token, const json& id) {
+  const int64_t value = id_value(file, token, id);
+  if (token.empty() || value < 0 || value > std::numeric_limits<int32_t>::max()) {
+    fail(ErrorKind::kContent, "vocabulary '", file, "': the added token '", token, "' has id ",
+         value, "; a text and an id of the model were expected");
+  }
+  return static_cast<int32_t>(value);
+}
+
 /// The tokens that a tokenizer.json keeps apart; most stand in its vocabulary too.
 void add_added_tokens(const std::string& file, const json& root, VocabularyBuilder& builder) {
   const auto added = root.find("added_tokens");
@@ -51,10 +67,28 @@ void add_added_tokens(const std::string& file, const json& root, VocabularyBuild
       fail(ErrorKind::kContent, "vocabulary '", file,
            "': every entry of added_tokens must be an object with 'id' and 'content'");
     }
-    const auto token = entry["content"].get<std::string>();
-    const int64_t id = id_value(file, token, entry["id"]);
-    if (!builder.has_token(token)) builder.add_token(token, id);
-    builder.allow_unmade(token);
+    const auto said = [&](const char* name, bool otherwise) {
+      const auto found = entry.find(name);
+      return found != entry.end() && found->is_boolean() ? found->get<bool>() : otherwise;
+    };
+    AddedToken token;
+    token.text = entry["content"].get<std::string>();
+    token.id = added_id(file, token.text, entry["id"]);
+    token.in_cleaned = said("normalized", !said("special", false));
+    token.single_word = said("single_word", false);
+    builder.add_added(token);
+  }
+}
+
+/// Hugging Face's slow tokenizers keep added tokens in a file of their own: {"<cat-toy>": 49408}.
+void add_tokens_beside(const std::string& vocabulary, VocabularyBuilder& builder) {
+  const auto file =
+      (std::filesystem::path(vocabulary).parent_path() / "added_tokens.json").string();
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return;
+  const json tokens = parse_object(file, read_maybe_gzip(file));
+  for (const auto& [token, id] : tokens.items()) {
+    builder.add_added({token, added_id(file, token, id), true, false});
   }
 }
 
@@ -124,6 +158,7 @@ Vocabulary read_json_vocabulary(const std::string& file, std::string_view bytes,
     return builder.finish();
   }
   add_tokens(file, root, builder);
+  add_tokens_beside(file, builder);
   const auto merges_file = (std::filesystem::path(file).parent_path() / "merges.txt").string();
   std::error_code ignored;
   if (!std::filesystem::exists(merges_file, ignored)) {

@@ -1,5 +1,6 @@
 #include <zlib.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "qprompt/base.h"
@@ -49,9 +50,15 @@ std::string gunzip(const std::string& file, std::string_view bytes) {
 
 }  // namespace
 
+std::string without_gzip(const std::string& file, std::string bytes) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (is_gzip(bytes)) bytes = gunzip(file, bytes);
+  if (bytes.starts_with(kByteOrderMark)) bytes.erase(0, kByteOrderMark.size());
+  return bytes;
+}
+
 std::string read_maybe_gzip(const std::string& path) {
-  std::string bytes = read_file(path, kMaxVocabularyBytes);
-  return is_gzip(bytes) ? gunzip(path, bytes) : bytes;
+  return without_gzip(path, read_file(path, kMaxVocabularyBytes));
 }
 
 int64_t for_each_merge(
@@ -85,6 +92,21 @@ int64_t for_each_merge(
   return merges;
 }
 
+namespace {
+
+/// How many merges a model's tokens come from. OpenAI's file goes on after the 48,894 of CLIP; a
+/// model with more embeddings than CLIP has padded ones, unless the file has just as many merges.
+int64_t merges_of(std::string_view text, int64_t vocab_size) {
+  constexpr int64_t kClipMerges = 48'894;
+  const int64_t wanted = vocab_size - kSmallestVocabSize;
+  if (wanted <= kClipMerges) return wanted;
+  if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  const int64_t lines = std::count(text.begin(), text.end(), '\n');  // but for the header's
+  return lines == kClipMerges || lines > wanted ? kClipMerges : wanted;
+}
+
+}  // namespace
+
 Vocabulary read_text_vocabulary(const std::string& file, std::string_view bytes,
                                 int64_t vocab_size) {
   VocabularyBuilder builder(file, vocab_size);
@@ -94,7 +116,7 @@ Vocabulary read_text_vocabulary(const std::string& file, std::string_view bytes,
   for (const std::string& c : alphabet.characters) {
     builder.add_token(c + std::string(kEndOfWord), id++);
   }
-  const int64_t expected = vocab_size - kSmallestVocabSize;
+  const int64_t expected = merges_of(bytes, vocab_size);
   const int64_t found = for_each_merge(
       file, bytes, 2, expected,
       [&](const std::string& left, const std::string& right, const std::string& where) {

@@ -19,7 +19,11 @@ class HeaderEvents : public nlohmann::json_sax<json> {
 
   SafetensorsHeader header;
 
-  bool null() override { refuse("null"); }
+  bool null() override {
+    // Some writers give null for "no metadata".
+    if (place_ != Place::kTop || key_ != "__metadata__") refuse("null");
+    return true;
+  }
   bool boolean(bool) override { refuse("true or false"); }
   bool number_integer(number_integer_t value) override { refuse("the negative number ", value); }
   bool number_float(number_float_t, const string_t& text) override { refuse("the number ", text); }

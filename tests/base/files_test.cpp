@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -38,6 +39,21 @@ TEST(FilesTest, AFileThatIsTooLargeIsRefused) {
   EXPECT_THROW(read_file(folder / "f", 4), Error);
   EXPECT_THROW(read_file(folder.path(), 100), Error);
   EXPECT_THROW(read_file("/dev/zero", 1000), Error);
+}
+
+TEST(FilesTest, APipeOrADeviceIsRefusedAndNotWaitedFor) {
+  TempFolder folder;
+  const std::string pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {pipe, std::string("/dev/zero"), std::string("/dev/null")}) {
+    try {
+      read_file(path, 1000);
+      ADD_FAILURE() << path << " was read";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kPath);
+      EXPECT_NE(std::string(e.what()).find(path), std::string::npos) << e.what();
+    }
+  }
 }
 
 TEST(FieldsTest, NumbersKeepTheirBoundsAndTheirDigits) {

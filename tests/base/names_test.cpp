@@ -48,8 +48,9 @@ TEST(NamesTest, AListIsTheSameHoweverAnEditorSavedIt) {
 }
 
 TEST(NamesTest, WhatIsNoNameIsRefusedWithItsLine) {
-  for (const std::string& bad : {std::string("caf\xe9"), std::string("c\0t", 3),
-                                 std::string("c\x1b[31mt"), std::string("a\tb"), std::string("\x7f")}) {
+  for (const std::string& bad :
+       {std::string("caf\xe9"), std::string("c\0t", 3), std::string("c\x1b[31mt"),
+        std::string("a\tb"), std::string("\x7f")}) {
     EXPECT_NE(why_not([&] { parse_names("dog\n\n" + bad + "\n", "'f'"); }, ErrorKind::kContent)
                   .find("'f', line 3"),
               std::string::npos);
@@ -100,14 +101,16 @@ TEST(LabelsTest, AClassThatIsNamedTwiceIsRefusedWithBothPlaces) {
             std::string::npos);
   TempFolder folder;
   write_all(folder / "l", "cat\ndog\n cat \n");
-  EXPECT_NE(why_not([&] { read_labels(folder / "l", "--labels"); }, ErrorKind::kUsage)
-                .find("line 3"),
-            std::string::npos);
+  EXPECT_NE(
+      why_not([&] { read_labels(folder / "l", "--labels"); }, ErrorKind::kUsage).find("line 3"),
+      std::string::npos);
 }
 
 TEST(TemplatesTest, ATextWithBracesIsOneAndAFileHoldsMany) {
   TempFolder folder;
-  write_all(folder / "t", "\xef\xbb\xbf" "a photo of a {}.\r\nart of a {}.\r\n");
+  write_all(folder / "t",
+            "\xef\xbb\xbf"
+            "a photo of a {}.\r\nart of a {}.\r\n");
   EXPECT_EQ(read_templates({"a {}", folder / "t"}, "--template"),
             (Names{"a {}", "a photo of a {}.", "art of a {}."}));
   why_not([] { read_templates({"a photo"}, "--template"); }, ErrorKind::kUsage);
@@ -119,11 +122,16 @@ TEST(TemplatesTest, ATextWithBracesIsOneAndAFileHoldsMany) {
 
 TEST(PathStreamTest, LinesLoseTheirEndsAndNothingElse) {
   EXPECT_EQ(paths_of("a.png\nb c.png \r\n\n\xe9.png"), (Names{"a.png", "b c.png ", "\xe9.png"}));
-  EXPECT_EQ(paths_of("\xef\xbb\xbf" "a\nb\n"), (Names{"a", "b"}));
+  EXPECT_EQ(paths_of("\xef\xbb\xbf"
+                     "a\nb\n"),
+            (Names{"a", "b"}));
   EXPECT_EQ(paths_of("\xef\xbb\n\xff\n"), (Names{"\xef\xbb", "\xff"})) << "no mark, but a name";
   EXPECT_EQ(paths_of(""), Names{});
   EXPECT_EQ(paths_of("\n\na\na\n"), (Names{"a", "a"})) << "a path may come twice";
-  EXPECT_EQ(paths_of({"\xff\xfe" "a\0\n\0b\0", 8}), (Names{"a", "b"}));
+  EXPECT_EQ(paths_of({"\xff\xfe"
+                      "a\0\n\0b\0",
+                      8}),
+            (Names{"a", "b"}));
 }
 
 TEST(PathStreamTest, NulEndsAPathOnlyWhereItWasSaid) {

@@ -6,7 +6,7 @@
 
 #include "experiment/impl/database.h"
 #include "experiment/support.h"
-#include "qprompt/run.h"
+#include "report/paper.h"
 
 namespace qprompt {
 namespace {
@@ -230,7 +230,7 @@ TEST_F(RunnerTest, FewShotTestsAllClassesForEveryNumberOfShots) {
   for (const PaperRow& row : tables[0].rows) {
     for (const Measure& m : row.measures) EXPECT_TRUE(m.mean.has_value()) << row.method;
   }
-  for (const CellResult& cell : e.cells) EXPECT_EQ(cell.tests.at(0).half, "all");
+  for (const CellOutcome& cell : e.cells) EXPECT_EQ(cell.scores.at(0).half, "all");
 }
 
 TEST_F(RunnerTest, TransfersTrainOnTheSourceAndTestAllClassesOfEverySet) {
@@ -241,12 +241,12 @@ TEST_F(RunnerTest, TransfersTrainOnTheSourceAndTestAllClassesOfEverySet) {
         "source = [\"garments\"]\ndatasets = [\"others\"]\n[options]\nepochs = 1\nbatch = 4\n"));
     const Experiment e = read_results(db(), protocol, "").at(0);
     ASSERT_EQ(e.cells.size(), 2u);
-    ASSERT_EQ(e.cells[1].tests.size(), 2u);
+    ASSERT_EQ(e.cells[1].scores.size(), 2u);
     EXPECT_EQ(e.cells[1].dataset, "garments");
-    EXPECT_EQ(e.cells[1].tests[0].classes->size(), 6u);
-    EXPECT_EQ(e.cells[1].tests[1].dataset, "others");
-    EXPECT_EQ(e.cells[1].tests[1].classes->size(), 4u);  // the target's own classes only
-    EXPECT_EQ(e.cells[1].tests[1].total, 12);
+    EXPECT_EQ(e.cells[1].scores[0].classes->size(), 6u);
+    EXPECT_EQ(e.cells[1].scores[1].dataset, "others");
+    EXPECT_EQ(e.cells[1].scores[1].classes->size(), 4u);  // the target's own classes only
+    EXPECT_EQ(e.cells[1].scores[1].total, 12);
   }
   EXPECT_EQ(count(db(), "SELECT count(*) FROM trainings WHERE prompt_digest <> ''"), 1)
       << "both protocols score one prompt";

@@ -9,7 +9,7 @@ using test::thrown;
 
 TEST(Decode, GivesPillowsPixelsForEveryFixture) {
   const auto all = test::expected_pictures("decode.txt");
-  ASSERT_GT(all.size(), 50u);
+  ASSERT_GT(all.size(), 90u);
   for (const auto& expected : all) {
     SCOPED_TRACE(expected.name);
     if (expected.crc == "refused") {
@@ -62,18 +62,80 @@ TEST(Decode, SaysWhatAFileOfAnotherKindSeemsToBe) {
     return error.message;
   };
   EXPECT_NE(message("").find("empty"), std::string::npos);
-  EXPECT_NE(message("GIF89a...").find("GIF"), std::string::npos);
+  EXPECT_NE(message("<svg width='3'></svg>").find("SVG"), std::string::npos);
+  EXPECT_NE(message("version https://git-lfs.github.com/spec/v1").find("LFS"), std::string::npos);
+  EXPECT_NE(message("....ftypmp42....").find("film"), std::string::npos);
   EXPECT_NE(message("hello").find("68 65 6c 6c"), std::string::npos);
   EXPECT_NE(message("RIFF1234WAVE").find("52 49 46 46"), std::string::npos);
 }
 
 TEST(Decode, KnowsImageNamesInAnyCase) {
-  for (const char* name : {"a.jpg", "a.JPEG", "x/y.Png", "b.webp", ".jpg", "a.b.jpeg"}) {
+  for (const char* name : {"a.jpg", "a.JPEG", "x/y.Png", "b.webp", ".jpg", "a.b.jpeg", "a.jfif",
+                           "a.GIF", "b.bmp", "c.tiff", "d.pgm", "e.HEIC", "f.avif"}) {
     EXPECT_TRUE(has_image_extension(name)) << name;
   }
-  for (const char* name : {"a.gif", "jpg", "a.jpg.txt", "", "a.", "dir.jpg/file"}) {
+  for (const char* name : {"a.txt", "jpg", "a.jpg.txt", "", "a.", "dir.jpg/file"}) {
     EXPECT_FALSE(has_image_extension(name)) << name;
   }
+}
+
+TEST(Decode, TellsImagesByTheirFirstBytes) {
+  for (const auto& expected : test::expected_pictures("decode.txt")) {
+    const std::string bytes = test::fixture_bytes(expected.name);
+    EXPECT_TRUE(begins_as_image(bytes.substr(0, 32))) << expected.name;
+  }
+  for (const char* text : {"", "BM is how this text begins, all of it", "P9 3 3", "GIF", "PNG"}) {
+    EXPECT_FALSE(begins_as_image(text)) << text;
+  }
+}
+
+/// The picture that the fixtures of lossy formats were made from, as make_fixtures.py draws it.
+Image fixture_picture(int64_t width, int64_t height) {
+  Image image{width, height, {}};
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      const double dx = x - width / 2.0, dy = y - height / 2.0;
+      const int64_t edge = dx * dx + dy * dy < height / 3.0 * (height / 3.0) ? 60 : 0;
+      image.rgb.push_back(static_cast<uint8_t>((255 * x / width) ^ edge));
+      image.rgb.push_back(static_cast<uint8_t>(255 * y / height));
+      image.rgb.push_back(static_cast<uint8_t>((x * 7 + y * 13 + edge) % 256));
+    }
+  }
+  return image;
+}
+
+TEST(Decode, HeicAndAvifComeOutNearlyAsTheyWentIn) {
+  const Image original = fixture_picture(64, 48);
+  for (const char* name : {"heif_picture.heic", "heif_picture.avif"}) {
+    SCOPED_TRACE(name);
+    const std::string bytes = test::fixture_bytes(name);
+    EXPECT_EQ(probe_image(bytes, name).height, 48);
+    const Image image = decode_image(bytes, name, {});
+    ASSERT_EQ(image.width, 64);
+    ASSERT_EQ(image.rgb.size(), original.rgb.size());
+    int64_t difference = 0;
+    for (size_t i = 0; i < image.rgb.size(); ++i) {
+      difference += std::abs(int(image.rgb[i]) - int(original.rgb[i]));
+    }
+    EXPECT_LT(static_cast<double>(difference) / static_cast<double>(image.rgb.size()), 6.0);
+  }
+}
+
+TEST(Decode, ARunLengthBitmapMayJumpOverPixels) {
+  // 3 x 2 pixels of 8 bits; the two colours are red and blue. One blue pixel, then "two right".
+  std::string bytes("BM\0\0\0\0\0\0\0\0\x3e\0\0\0\x28\0\0\0\3\0\0\0\2\0\0\0\1\0\x08\0\1\0\0\0", 34);
+  bytes += std::string("\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 20);
+  bytes += std::string("\0\0\xff\0\xff\0\0\0", 8);
+  bytes += std::string("\1\1\0\2\2\0\3\1\0\1", 10);
+  const Image image = decode_image(bytes, "jump.bmp", {});
+  const std::vector<uint8_t> blue{0, 0, 255}, red{255, 0, 0};
+  const auto pixel = [&](size_t i) {
+    return std::vector<uint8_t>(image.rgb.begin() + 3 * i, image.rgb.begin() + 3 * i + 3);
+  };
+  EXPECT_EQ(pixel(0), blue);  // the upper row is the file's second
+  EXPECT_EQ(pixel(3), blue);
+  EXPECT_EQ(pixel(4), red);
+  EXPECT_EQ(pixel(5), red);
 }
 
 TEST(Exif, OrientationIsLeftAloneUnlessAskedFor) {

@@ -20,6 +20,27 @@ TEST(Resize, EqualsPillowByteForByteAtManySizesAndBoxes) {
   }
 }
 
+TEST(Resize, EveryFilterEqualsPillowByteForByte) {
+  const auto all = test::expected_numbers<5>("filters.txt");
+  ASSERT_GE(all.size(), 30u);
+  for (const auto& [n, crc] : all) {
+    SCOPED_TRACE(cat(n[0], " x ", n[1], " to ", n[2], " x ", n[3], " by filter ", n[4]));
+    const Image out = resize(test::noise(n[0], n[1]), {0, 0, n[0], n[1]}, n[2], n[3],
+                             static_cast<Resampling>(n[4]));
+    EXPECT_EQ(test::crc32(out), crc);
+  }
+}
+
+TEST(Resize, ATestViewMayBeCutFromALargerPictureOrSquashed) {
+  const auto all = test::expected_numbers<5>("views.txt");
+  ASSERT_GE(all.size(), 15u);
+  for (const auto& [n, crc] : all) {
+    SCOPED_TRACE(cat(n[0], " x ", n[1], " to ", n[2], " by ", n[3], " and filter ", n[4]));
+    const TestTransform transform{static_cast<Resampling>(n[4]), n[3] == 0, n[3]};
+    EXPECT_EQ(test::crc32(test_view(test::noise(n[0], n[1]), n[2], transform)), crc);
+  }
+}
+
 TEST(Resize, ToItsOwnSizeChangesNothing) {
   const Image image = test::noise(31, 17);
   EXPECT_EQ(resize_bicubic(image, {0, 0, 31, 17}, 31, 17).rgb, image.rgb);

@@ -36,27 +36,23 @@ const Rooms& allowed_rooms() {
        {"base", "method", "weights", "image", "clip", "dataset", "features", "quant", "predict",
         "artifact"}},
       {"exchange",
-       {"base", "weights", "tokenizer", "image", "clip", "dataset", "learner", "quant",
-        "artifact",
+       {"base", "weights", "tokenizer", "image", "clip", "dataset", "learner", "quant", "artifact",
         "method"}},
-      {"report", {"base", "eval", "method"}},
       {"experiment",
-       {"base", "method", "predict", "weights", "tokenizer", "image", "clip", "dataset", "learner",
-        "features", "quant", "artifact", "train", "eval", "report"}},
-      {"run", {"base", "eval", "report", "experiment", "clip", "dataset", "features", "artifact",
-               "train"}},
-      {"study",
-       {"base", "method", "predict", "weights", "tokenizer", "image", "clip", "dataset", "learner",
-        "features", "quant", "artifact", "train", "eval", "report", "experiment"}},
+       {"base", "weights", "tokenizer", "image", "clip", "dataset", "learner", "features", "quant",
+        "artifact", "train", "eval", "predict", "method"}},
+      {"report",
+       {"base", "image", "clip", "dataset", "features", "quant", "artifact", "train", "eval",
+        "experiment", "method"}},
   };
   return kRooms;
 }
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base",    "method",     "engine",  "checkpoint",
-                                            "clip",    "learner",    "predict", "train",
-                                            "exchange", "experiment"};
+  static const std::set<std::string> kRooms{"base",    "method",   "engine",     "checkpoint",
+                                            "clip",    "learner",  "predict",    "train",
+                                            "report",  "eval",     "exchange",   "experiment"};
   return kRooms;
 }
 

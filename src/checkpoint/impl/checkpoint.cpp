@@ -1,4 +1,6 @@
+#include "checkpoint/find_model.h"
 #include "checkpoint/impl/layouts.h"
+#include "checkpoint/impl/wrappers.h"
 
 #include <array>
 #include <filesystem>
@@ -23,26 +25,6 @@ std::string first_file(const fs::path& folder, const std::array<const char*, N>&
     if (is_file(folder / name)) return (folder / name).string();
   }
   return {};
-}
-
-/// Keeps the tensors under `prefix`, without it; the rest is the trainer's own state.
-void strip_prefix(WeightStore& store, const std::string& prefix) {
-  std::map<std::string, at::Tensor> kept;
-  for (auto& [name, tensor] : store.tensors) {
-    if (name.rfind(prefix, 0) == 0) kept[name.substr(prefix.size())] = tensor;
-  }
-  store.tensors = std::move(kept);
-}
-
-/// Training checkpoints wrap a model's names in these.
-void unwrap(WeightStore& store) {
-  if (store.contains(kOpenAiMark) || store.contains(kHfMark)) return;
-  for (const char* prefix : {"module.", "state_dict.", "state_dict.module.", "model.",
-                             "model.module.", "model_state_dict."}) {
-    if (store.contains(cat(prefix, kOpenAiMark)) || store.contains(cat(prefix, kHfMark))) {
-      return strip_prefix(store, prefix);
-    }
-  }
 }
 
 /// OpenCLIP's "custom text" models keep the text tower under "text.".
@@ -71,21 +53,27 @@ Checkpoint open_open_clip(WeightStore store, const std::string& folder) {
   return checkpoint;
 }
 
+/// The weights of a folder from one file, or from the shards that an index lists.
+WeightStore read_folder_weights(const std::string& file) {
+  WeightStore store = is_shard_index(file) ? read_shards(file) : read_weights(file);
+  unwrap(store);
+  return store;
+}
+
 Checkpoint open_folder(const fs::path& folder) {
   static constexpr std::array kOpenClipFiles{"open_clip_model.safetensors",
                                              "open_clip_pytorch_model.bin"};
-  static constexpr std::array kHfFiles{"model.safetensors", "pytorch_model.bin"};
+  static constexpr std::array kHfFiles{"model.safetensors", "model.safetensors.index.json",
+                                       "pytorch_model.bin", "pytorch_model.bin.index.json"};
   const bool open_clip = is_file(folder / "open_clip_config.json");
   const bool hugging_face = is_file(folder / "config.json");
   const std::string open_clip_file = first_file(folder, kOpenClipFiles);
   const std::string hf_file = first_file(folder, kHfFiles);
   if (open_clip && !open_clip_file.empty()) {
-    return open_open_clip(read_weights(open_clip_file), folder.string());
+    return open_open_clip(read_folder_weights(open_clip_file), folder.string());
   }
   if (hugging_face && !hf_file.empty()) {
-    WeightStore store = read_weights(hf_file);
-    unwrap(store);
-    return open_hugging_face(std::move(store), folder.string());
+    return open_hugging_face(read_folder_weights(hf_file), folder.string());
   }
   if (open_clip) {
     fail(ErrorKind::kPath, folder.string(), ": open_clip_config.json is there but neither ",
@@ -93,7 +81,7 @@ Checkpoint open_folder(const fs::path& folder) {
   }
   if (hugging_face) {
     fail(ErrorKind::kPath, folder.string(), ": config.json is there but neither ", kHfFiles[0],
-         " nor ", kHfFiles[1], " (weights in several shards are not supported)");
+         " nor ", kHfFiles[2], ", nor an index of shards (", kHfFiles[1], ")");
   }
   fail(ErrorKind::kPath, folder.string(),
        ": no CLIP in this folder; expected config.json with model.safetensors (Hugging Face), or "
@@ -101,8 +89,10 @@ Checkpoint open_folder(const fs::path& folder) {
        ".safetensors is named by its own path.");
 }
 
-Checkpoint open_file(const fs::path& path) {
-  WeightStore store = read_weights(path.string());
+Checkpoint open_file(const fs::path& path, const std::string& activation) {
+  WeightStore store = is_shard_index(path.string()) ? read_shards(path.string())
+                                                    : read_weights(path.string());
+  const bool of_training = is_open_clip_training(store);
   unwrap(store);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   if (store.contains(kHfMark)) {
@@ -117,6 +107,13 @@ Checkpoint open_file(const fs::path& path) {
       is_file(folder / "open_clip_config.json")) {
     return open_open_clip(std::move(store), folder.string());
   }
+  refuse_other_kinds(store);
+  if (of_training && activation.empty()) {
+    fail(ErrorKind::kUsage, path.string(),
+         ": this is a training checkpoint of OpenCLIP, which does not say the activation of its "
+         "model. Say it with --activation: quick_gelu where the model's name ends in -quickgelu or "
+         "it was trained on from OpenAI's weights, gelu otherwise");
+  }
   if (is_slip(store)) return open_slip(std::move(store));
   Checkpoint checkpoint;
   checkpoint.architecture = infer_openai(store, checkpoint.faults);
@@ -126,9 +123,19 @@ Checkpoint open_file(const fs::path& path) {
 
 }  // namespace
 
-Checkpoint open_checkpoint(const std::string& path) {
+Checkpoint open_checkpoint(const std::string& path, const std::string& said) {
   std::error_code error;
-  Checkpoint checkpoint = fs::is_directory(path, error) ? open_folder(path) : open_file(path);
+  const bool folder = fs::is_directory(path, error);
+  const std::string activation =
+      said.empty() && !folder ? published_activation(fs::path(path).filename().string()) : said;
+  Checkpoint checkpoint = folder ? open_folder(path) : open_file(path, activation);
+  if (!activation.empty()) {
+    ClipConfig& config = checkpoint.architecture.config;
+    config.activation = parse_choice(activation, {"quick_gelu", "gelu"}) == 0
+                            ? Activation::kQuickGelu
+                            : Activation::kGelu;
+    config.activation_assumed = false;
+  }
   check_architecture(checkpoint.architecture, checkpoint.store.source);
   return checkpoint;
 }

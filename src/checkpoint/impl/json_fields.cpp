@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/json_depth.h"
+
 namespace qprompt::checkpoint {
 namespace {
 constexpr int64_t kMaxConfigBytes = 16 << 20;
@@ -9,13 +11,9 @@ constexpr int64_t kMaxConfigBytes = 16 << 20;
 
 JsonFields JsonFields::read(const std::string& path) {
   const std::string bytes = read_file(path, kMaxConfigBytes);
-  // Bounds the parser's recursion: configurations are a few levels deep, hostile ones need not be.
-  int depth = 0, deepest = 0;
-  for (char byte : bytes) {
-    depth += (byte == '{' || byte == '[') - (byte == '}' || byte == ']');
-    deepest = std::max(deepest, depth);
+  if (json_is_deeper_than(bytes, kMaxJsonDepth)) {
+    fail(ErrorKind::kContent, path, ": JSON nested more than ", kMaxJsonDepth, " levels deep");
   }
-  if (deepest > 1000) fail(ErrorKind::kContent, path, ": JSON nested more than 1000 deep");
   try {
     nlohmann::json json = nlohmann::json::parse(bytes);
     if (!json.is_object()) fail(ErrorKind::kContent, path, ": expected a JSON object");
@@ -93,6 +91,27 @@ int64_t JsonFields::side(const std::string& key, int64_t fallback) const {
     return as_integer(value["height"], key);
   }
   wrong(key, "the side of a square");
+}
+
+bool JsonFields::is_height_and_width(const std::string& key) const {
+  return has(key) && json_.at(key).is_object() && !json_.at(key).contains("shortest_edge");
+}
+
+std::map<std::string, std::string> JsonFields::texts(const std::string& key) const {
+  std::map<std::string, std::string> out;
+  if (!has(key)) return out;
+  if (!json_.at(key).is_object()) wrong(key, "an object of texts");
+  for (const auto& [name, text] : json_.at(key).items()) {
+    if (!text.is_string()) wrong(key, "an object of texts");
+    out[name] = text.get<std::string>();
+  }
+  return out;
+}
+
+std::vector<std::string> JsonFields::keys() const {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : json_.items()) out.push_back(key);
+  return out;
 }
 
 std::array<double, 3> JsonFields::channels(const std::string& key,

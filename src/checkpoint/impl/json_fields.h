@@ -2,7 +2,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "qprompt/image.h"
 
@@ -23,6 +25,11 @@ class JsonFields {
   bool flag(const std::string& key, bool fallback) const;
   /// An integer, a list of two equal ones, or {"height", "width"} or {"shortest_edge"}.
   int64_t side(const std::string& key, int64_t fallback) const;
+  /// Whether `key` is {"height", "width"}.
+  bool is_height_and_width(const std::string& key) const;
+  /// An object of texts, by name; empty when absent.
+  std::map<std::string, std::string> texts(const std::string& key) const;
+  std::vector<std::string> keys() const;
   /// Three numbers, one a colour channel.
   std::array<double, 3> channels(const std::string& key, std::array<double, 3> fallback) const;
   /// Throws kContent when `key` is there with another value than null, false or `allowed`.

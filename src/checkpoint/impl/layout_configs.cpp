@@ -4,6 +4,7 @@
 
 #include "checkpoint/impl/json_fields.h"
 #include "checkpoint/impl/layouts.h"
+#include "checkpoint/impl/preprocess.h"
 
 namespace qprompt::checkpoint {
 namespace {
@@ -22,20 +23,6 @@ JsonFields hf_part(const JsonFields& root, const std::string& name) {
   return root.has(name + "_dict") ? root.object(name + "_dict") : root.object(name);
 }
 
-void read_hf_preprocessor(const fs::path& path, ClipConfig& config) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return;
-  const JsonFields fields = JsonFields::read(path.string());
-  config.normalization.mean = fields.channels("image_mean", config.normalization.mean);
-  config.normalization.std = fields.channels("image_std", config.normalization.std);
-  const int64_t side =
-      fields.side(fields.has("crop_size") ? "crop_size" : "size", config.image_size);
-  if (side != config.image_size) {
-    fail(ErrorKind::kContent, path.string(), ": images of ", side, " pixels, but the model in ",
-         "config.json takes ", config.image_size);
-  }
-}
-
 /// Hidden width of an OpenCLIP MLP, rounded as OpenCLIP does.
 int64_t open_clip_mlp(const JsonFields& part, int64_t width) {
   const double ratio = part.number("mlp_ratio", 4.0);
@@ -45,8 +32,13 @@ int64_t open_clip_mlp(const JsonFields& part, int64_t width) {
 
 void read_open_clip_vision(const JsonFields& vision, Architecture& a) {
   ClipConfig& c = a.config;
+  if (vision.has("timm_model_name")) {
+    vision.wrong("timm_model_name",
+                 "nothing: image towers of timm, such as EVA's, SigLIP's and MobileCLIP's, are of "
+                 "another kind than CLIP's");
+  }
   for (const char* key :
-       {"timm_model_name", "ls_init_value", "attentional_pool", "global_average_pool", "no_ln_pre",
+       { "ls_init_value", "attentional_pool", "global_average_pool", "no_ln_pre",
         "final_ln_after_pool", "act_kwargs", "norm_kwargs", "input_patchnorm", "qk_norm"}) {
     vision.refuse(key);
   }
@@ -96,7 +88,9 @@ void read_open_clip_text(const JsonFields& text, Architecture& a) {
 
 Architecture read_hugging_face_config(const std::string& folder) {
   const JsonFields root = JsonFields::read((fs::path(folder) / "config.json").string());
-  if (root.text("model_type", "clip") != "clip") root.wrong("model_type", "'clip'");
+  if (const std::string type = root.text("model_type", "clip"); type != "clip") {
+    root.wrong("model_type", cat("'clip': ", type, " has towers of another kind"));
+  }
   const JsonFields text = hf_part(root, "text_config");
   const JsonFields vision = hf_part(root, "vision_config");
   Architecture a;
@@ -123,7 +117,7 @@ Architecture read_hugging_face_config(const std::string& folder) {
   if (vision.number("layer_norm_eps", 1e-5) != c.layer_norm_eps) {
     vision.wrong("layer_norm_eps", "the text tower's: towers that differ are not supported");
   }
-  read_hf_preprocessor(fs::path(folder) / "preprocessor_config.json", c);
+  read_hf_preprocessor(folder, c);
   return a;
 }
 
@@ -139,11 +133,7 @@ Architecture read_open_clip_config(const std::string& folder) {
   c.activation = model.flag("quick_gelu", false) ? Activation::kQuickGelu : Activation::kGelu;
   read_open_clip_vision(model.object("vision_cfg"), a);
   read_open_clip_text(model.object("text_cfg"), a);
-  const JsonFields preprocess = root.object("preprocess_cfg");
-  c.normalization.mean = preprocess.channels("mean", c.normalization.mean);
-  c.normalization.std = preprocess.channels("std", c.normalization.std);
-  preprocess.refuse("interpolation", "bicubic");
-  preprocess.refuse("resize_mode", "shortest");
+  read_open_clip_preprocessor(root.object("preprocess_cfg"), c);
   return a;
 }
 

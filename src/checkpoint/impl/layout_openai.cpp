@@ -188,6 +188,9 @@ Architecture infer_openai(const WeightStore& store, std::string& faults) {
                    {"visual.attnpool.c_proj.bias", 0}}),
       c.text_width);
   c.activation = read_activation(store);
+  // OpenAI's own archives carry these numbers; others with its names may come from anywhere.
+  c.activation_assumed = !store.contains("input_resolution") &&
+                         store.metadata.find("activation") == store.metadata.end();
   check_integer(store, "input_resolution", c.image_size, faults);
   check_integer(store, "context_length", c.context_length, faults);
   check_integer(store, "vocab_size", c.vocab_size, faults);

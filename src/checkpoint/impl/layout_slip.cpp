@@ -84,6 +84,7 @@ Checkpoint open_slip(WeightStore store) {
   checkpoint.architecture = infer_openai(store, checkpoint.faults);
   ClipConfig& config = checkpoint.architecture.config;
   config.timm_vit = true;
+  config.activation_assumed = false;
   // Its ViT-S has twelve heads of 32; the larger ones have heads of 64, as inferred.
   if (config.image_width == 384) config.image_heads = 12;
   config.normalization = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};  // SLIP, main.py

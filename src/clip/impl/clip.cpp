@@ -7,6 +7,7 @@
 
 #include "base/aten.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/find_model.h"
 #include "checkpoint/find_vocabulary.h"
 #include "clip/impl/image_tower.h"
 #include "clip/impl/text_tower.h"
@@ -45,7 +46,7 @@ clip::Placement parse_placement(const ClipOptions& options) {
 int64_t images_at_once(const ClipConfig& config, int64_t learned_rows) {
   if (config.image_kind == ImageTowerKind::kResNet) {
     // The stem's widest map has R/2 · R/2 cells, as costly each as a fraction of a ViT's row.
-    return std::max<int64_t>(1, 32 * 224 * 224 / (config.image_size * config.image_size));
+    return std::max<int64_t>(1, 4 * 224 * 224 / (config.image_size * config.image_size));
   }
   const int64_t grid = config.image_size / config.patch_size;
   return std::max<int64_t>(1, kImageRows / (grid * grid + 1 + learned_rows));
@@ -59,6 +60,7 @@ struct Clip::Impl {
   Tokenizer tokenizer;
   checkpoint::Architecture architecture;
   clip::Placement where;
+  std::string dtype;
   double logit_scale = 1;
   clip::TextTower text;
   clip::VitTower vit;  // one of the two
@@ -118,15 +120,23 @@ Clip Clip::load(const std::string& path, const ClipOptions& options) {
   const c10::InferenceMode normal_tensors(false);
   const at::NoGradGuard no_grad;
   const clip::Placement where = parse_placement(options);
-  checkpoint::Checkpoint opened = checkpoint::open_checkpoint(path);
+  const FoundModel found = find_model(path);
+  checkpoint::Checkpoint opened = checkpoint::open_checkpoint(
+      found.path, options.activation.empty() ? found.activation : options.activation);
   const checkpoint::Architecture architecture = opened.architecture;
   const ClipConfig& config = architecture.config;
-  const std::string vocabulary = find_vocabulary(path, options.vocab);
+  const std::string vocabulary = find_vocabulary(found.path, options.vocab);
   auto impl = std::make_shared<Impl>(Tokenizer::load(vocabulary, config.vocab_size));
   impl->architecture = architecture;
   impl->where = where;
+  impl->dtype = options.dtype;
   impl->weights = checkpoint::canonicalise(std::move(opened));
   impl->logit_scale = std::exp(impl->weights.at("logit_scale").item<double>());
+  if (constexpr double kLargest = 1e6; !(impl->logit_scale < kLargest)) {
+    fail(ErrorKind::kContent, path, ": exp(logit_scale) is ", impl->logit_scale,
+         ", with which logits overflow; CLIP's is at most 100, and below ", kLargest,
+         " was expected");
+  }
   impl->table = impl->weights.at("token_embedding.weight");
   impl->text = clip::place_text_tower(impl->weights, config, where);
   if (config.image_kind == ImageTowerKind::kVit) {
@@ -205,6 +215,7 @@ int64_t Clip::class_chunk_within(const PackedPrompts& prompts, int64_t bytes) co
   return clip::class_chunk_within(impl_->text, prompts, bytes);
 }
 
+const std::string& Clip::dtype() const { return impl_->dtype; }
 std::string Clip::product() { return engine::product_name(); }
 
 at::Tensor Clip::token_embeddings(const std::vector<int64_t>& ids) const {

@@ -26,7 +26,8 @@ EncodedImages encode_image_files(const Clip& clip, const std::vector<std::string
   for (size_t begin = 0; begin < paths.size(); begin += kImagesAtOnce) {
     std::vector<at::Tensor> batch;  // each (3, R, R)
     for (const std::string& path : slice(paths, begin, kImagesAtOnce)) {
-      const Image view = test_view(read_image(path, decode), clip.config().image_size);
+      const ClipConfig& config = clip.config();
+      const Image view = test_view(read_image(path, decode), config.image_size, config.transform);
       batch.push_back(to_pixels(view, clip.config().normalization));
     }
     const at::Tensor pixels = at::stack(batch);  // (B, 3, R, R)

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/files.h"
 #include "experiment/cell.h"
 #include "experiment/run.h"
 #include "qprompt/features.h"
@@ -22,6 +23,17 @@ std::string folder_word(const std::string& text) {
   return word;
 }
 
+/// A copy never ends another result.
+void check_same_or_absent(const std::string& file, const std::string& prompt) {
+  constexpr int64_t kMaxCopy = int64_t{1} << 30;
+  std::error_code error;
+  if (!fs::exists(file, error) && !error) return;
+  if (read_file(file, kMaxCopy) == prompt) return;
+  fail(ErrorKind::kUsage, "'", file,
+       "' is there already, of a training with other settings; give another --out, or --overwrite "
+       "to replace it (what was trained now is kept in the store)");
+}
+
 }  // namespace
 
 std::string default_store_path(const std::string& cache) {
@@ -30,7 +42,7 @@ std::string default_store_path(const std::string& cache) {
 }
 
 std::vector<std::string> copy_prompts(const Results& results, const Store& store,
-                                      const std::string& folder) {
+                                      const std::string& folder, bool overwrite) {
   std::set<std::string> datasets;
   std::set<int64_t> shots;
   for (const CellOutcome& cell : results.cells) {
@@ -47,10 +59,13 @@ std::vector<std::string> copy_prompts(const Results& results, const Store& store
     if (shots.size() > 1) name += "-" + shots_name(cell.shots) + "shots";
     folders.back() = (fs::path(folder) / cat(name, "-seed", cell.seed)).string();
     make_folder(folders.back());
+    const FolderLock lock(folders.back());
+    const std::string file = (fs::path(folders.back()) / "prompt.qprompt").string();
+    const std::string prompt = store.get(prompt_id(cell.training));
+    if (!overwrite) check_same_or_absent(file, prompt);
     write_file_atomic((fs::path(folders.back()) / "run.json").string(),
                       store.get(record_id(cell.training)));
-    write_file_atomic((fs::path(folders.back()) / "prompt.qprompt").string(),
-                      store.get(prompt_id(cell.training)));
+    write_file_atomic(file, prompt);
   }
   return folders;
 }

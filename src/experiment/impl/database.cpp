@@ -45,7 +45,7 @@ CREATE TABLE test_lists(
 CREATE TABLE scores(
   id TEXT PRIMARY KEY, training TEXT NOT NULL, test_list TEXT NOT NULL, total BIGINT NOT NULL,
   correct BIGINT NOT NULL, failed BIGINT NOT NULL, predictions BLOB NOT NULL,
-  confidences BLOB NOT NULL);
+  confidences BLOB NOT NULL, base_scores BLOB NOT NULL);
 CREATE TABLE blobs(id TEXT PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE circumstances(
   training TEXT PRIMARY KEY, seconds DOUBLE PRECISION NOT NULL, machine TEXT NOT NULL);

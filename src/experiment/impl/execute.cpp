@@ -32,6 +32,7 @@ ScoredList scored_list(const TestList& list, const TestSet& test, Score score) {
   out.truth = std::make_shared<const std::vector<int64_t>>(std::move(truth));
   out.predictions = std::move(score.predictions);
   out.confidences = std::move(score.confidences);
+  out.base_scores = std::move(score.base_scores);
   return out;
 }
 

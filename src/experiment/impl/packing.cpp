@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "qprompt/base.h"
 
 namespace qprompt {
@@ -14,7 +15,7 @@ static_assert(std::endian::native == std::endian::little, "lists are kept little
 
 template <class Value>
 std::string pack_json(const std::vector<Value>& list) {
-  return nlohmann::json(list).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return JsonValue(list).text();
 }
 
 template <class Value>

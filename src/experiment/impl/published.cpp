@@ -1,3 +1,5 @@
+#include "experiment/published.h"
+
 #include "experiment/impl/toml_reader.h"
 
 namespace qprompt {

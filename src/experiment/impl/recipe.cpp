@@ -4,6 +4,7 @@
 #include <set>
 
 #include "experiment/impl/toml_reader.h"
+#include "experiment/published.h"
 #include "train/option_door.h"
 
 namespace qprompt {
@@ -307,7 +308,7 @@ Recipe read_recipe(const RecipeRequest& request) {
   recipe.title = root.text("title", recipe.name);
   const std::string protocol = root.text("protocol", "base-to-new");
   try {
-    recipe.protocol = static_cast<Protocol>(parse_choice(protocol, protocol_names()));
+    recipe.protocol = static_cast<Protocol>(parse_choice(protocol, protocols()));
   } catch (const Error& e) {
     root.refuse(root.line_of("protocol"), std::string("protocol: ") + e.what());
   }

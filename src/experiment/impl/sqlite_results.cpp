@@ -21,7 +21,7 @@ Heading SqliteStore::read_heading(const std::string& experiment) const {
       "WHERE name = ?");
   row.bind(experiment);
   if (!row.step()) refuse_unknown(experiment, names(), "'" + database_.path() + "'");
-  const auto& known = protocol_names();
+  const auto& known = protocols();
   const auto protocol = std::find(known.begin(), known.end(), row.text(1));
   if (protocol == known.end()) {
     qprompt::fail(ErrorKind::kContent, damaged(), " is damaged: unknown protocol '", row.text(1),
@@ -95,7 +95,7 @@ const SqliteStore::KeptList& SqliteStore::kept_list(const std::string& digest) c
 void SqliteStore::read_scores(const std::string& experiment, Results& results) const {
   Statement rows = database_.prepare(
       "SELECT w.ordinal, w.dataset, w.half, w.epoch, s.test_list, s.total, s.correct, s.failed, "
-      "s.predictions, s.confidences FROM wanted_scores w JOIN scores s ON s.id = w.score "
+      "s.predictions, s.confidences, s.base_scores FROM wanted_scores w JOIN scores s ON s.id = w.score "
       "WHERE w.experiment = ? ORDER BY w.ordinal, w.position");
   rows.bind(experiment);
   while (rows.step()) {
@@ -112,6 +112,7 @@ void SqliteStore::read_scores(const std::string& experiment, Results& results) c
     score.truth = list.truth;
     score.predictions = unpack_indices(rows.text(8), list.classes->size(), damaged());
     score.confidences = unpack_floats(rows.text(9), damaged());
+    score.base_scores = unpack_floats(rows.text(10), damaged());
     int64_t hits = 0;
     for (size_t i = 0; i < std::min(score.predictions.size(), list.truth->size()); ++i) {
       hits += score.predictions[i] == (*list.truth)[i];

@@ -52,7 +52,7 @@ void SqliteStore::enter_heading(const Heading& heading) {
           "UPDATE experiments SET title = ?, protocol = ?, methods = ?, datasets = ?, shots = ?, "
           "recipe = ?, published = ? WHERE name = ?")
       .bind(heading.title)
-      .bind(protocol_names().at(static_cast<size_t>(heading.protocol)))
+      .bind(protocols().at(static_cast<size_t>(heading.protocol)))
       .bind(pack_list(heading.methods))
       .bind(pack_list(heading.datasets))
       .bind(pack_list(heading.shots))
@@ -270,7 +270,7 @@ void SqliteStore::keep_score(const Claim& claim, const NewScore& score) {
       .bind(names)
       .bind_blob(truth)
       .execute();
-  database_.prepare("INSERT INTO scores VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING")
+  database_.prepare("INSERT INTO scores VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING")
       .bind(score.id)
       .bind(claim.training)
       .bind(digest.hex())
@@ -279,6 +279,7 @@ void SqliteStore::keep_score(const Claim& claim, const NewScore& score) {
       .bind(list.failed)
       .bind_blob(pack_indices(list.predictions))
       .bind_blob(pack_floats(list.confidences))
+      .bind_blob(pack_floats(list.base_scores))
       .execute();
 }
 

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/text.h"
+
 namespace qprompt {
 namespace {
 
@@ -29,6 +31,7 @@ bool scalar_text(const toml::node& node, std::string& out) {
 }  // namespace
 
 toml::table parse_toml(const std::string& text, const std::string& file) {
+  check_toml_depth(text, file);
   try {
     return toml::parse(text, file);
   } catch (const toml::parse_error& e) {

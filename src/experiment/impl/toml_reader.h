@@ -7,7 +7,7 @@
 
 #include "qprompt/base.h"
 #include "experiment/recipe.h"
-#include "experiment/impl/tomlpp.h"
+#include "base/tomlpp.h"
 
 namespace qprompt {
 

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "base/aten.h"
+#include "base/files.h"
 #include "learner/texts.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
@@ -10,6 +12,7 @@
 #include "train/impl/loop.h"
 #include "train/impl/objective.h"
 #include "train/impl/record.h"
+#include "train/impl/state.h"
 #include "train/option_door.h"
 
 namespace qprompt::train {
@@ -47,8 +50,7 @@ TrainingData training_features(const Clip& clip, const Split& split, const FitOp
   for (int64_t i : set.kept) data.labels.push_back(split.train[static_cast<size_t>(i)].label);
   use = {set.encoded, set.features.size(0) * set.features.size(1), now_seconds() - started};
   if (options.train.selection == Selection::kValidation && !split.val.empty()) {
-    const FeatureSet val =
-        test_features(clip, split.image_root, split.val, options.features, log);
+    const FeatureSet val = test_features(clip, split.image_root, split.val, options.features, log);
     data.validation.features = val.features;
     for (int64_t i : val.kept) {
       data.validation.labels.push_back(split.val[static_cast<size_t>(i)].label);
@@ -76,9 +78,9 @@ TrainingData training_pixels(const Clip& clip, const Split& split, const FitOpti
                     {},
                     {}};
   if (options.train.selection == Selection::kValidation && !split.val.empty()) {
-    data.validation = labelled_pixels(
-        clip, split.image_root, split.val,
-        {0, options.train.seed, options.pixel_memory_mb, options.features.decode});
+    data.validation =
+        labelled_pixels(clip, split.image_root, split.val,
+                        {0, options.train.seed, options.pixel_memory_mb, options.features.decode});
   }
   return data;
 }
@@ -132,6 +134,7 @@ void check_trainable(const Split& split, const TrainOptions& options) {
 void write_result(const RecordSource& source, const TrainedPrompt& prompt, FitResult& result) {
   const std::string bytes = encode_prompt(prompt);
   result.file_bytes = static_cast<int64_t>(bytes.size());
+  result.digest = prompt_digest(bytes);
   if (source.options.out.empty()) {
     result.prompt = decode_prompt(bytes, "the new prompt");
     return;
@@ -149,12 +152,18 @@ FitResult fit(const Clip& clip, const Split& split, const FitOptions& options) {
   check_trainable(split, options.train);
   const std::string key = run_key(clip, split, options);
   FitResult result;
+  std::optional<FolderLock> lock;
   TrainOptions recipe = options.train;
   if (!options.out.empty()) {
     make_folder(options.out);
+    lock.emplace(options.out);
     result.path = (fs::path(options.out) / "prompt.qprompt").string();
     recipe.resume = {(fs::path(options.out) / "checkpoint.safetensors").string(), key};
-    if (options.keep_finished && finished_run(options.out, key, result)) return result;
+    if (options.keep_finished && !options.overwrite && finished_run(options, key, result)) {
+      return result;
+    }
+    if (!options.overwrite) check_replaceable(options, key, result.path);
+    if (options.overwrite) remove_other_checkpoint(recipe.resume);
   }
   const auto learner = make_learner(clip, split.class_names, options.method);
   FeatureUse use;

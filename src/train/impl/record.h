@@ -26,8 +26,15 @@ struct RecordSource {
 /// Writes `run.json` into the run's folder, atomically, after the prompt itself.
 void write_record(const RecordSource& source, const FitResult& result);
 
-/// True, with `result` filled, when the folder holds a finished run of this key whose prompt is
-/// whole.
-bool finished_run(const std::string& folder, const std::string& key, FitResult& result);
+/// Of the bytes of a `.qprompt` file, for the record.
+std::string prompt_digest(const std::string& bytes);
+
+/// True, with `result` filled, when the folder holds a finished run of this key whose prompt is the
+/// one that the record describes. Throws kPath where it cannot be read just now: it may be sound.
+bool finished_run(const FitOptions& options, const std::string& key, FitResult& result);
+
+/// Throws kUsage, with what differs, where writing `path` would end something that is not this
+/// run's: a run of other settings, or a prompt that the record does not describe.
+void check_replaceable(const FitOptions& options, const std::string& key, const std::string& path);
 
 }  // namespace qprompt::train

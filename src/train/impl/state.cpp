@@ -51,13 +51,22 @@ void put_weights(Tensors& tensors, const std::string& prefix, const Weights& wei
   }
 }
 
+/// A checkpoint may be anybody's, with a digest that fits.
+void take_tensor(const WeightStore& file, const std::string& name, at::Tensor& value) {
+  const at::Tensor& kept = file.at(name);  // as `value`
+  if (kept.scalar_type() != value.scalar_type() || kept.sizes() != value.sizes()) {
+    fail(ErrorKind::kContent, "the checkpoint's tensor '", name,
+         "' has another shape or type than this run's; remove the checkpoint to start again");
+  }
+  value.copy_(kept);
+}
+
 void take_weights(const WeightStore& file, const std::string& prefix, Weights& weights,
                   const std::vector<ParameterSpec>& specs) {
   for (size_t i = 0; i < specs.size(); ++i) {
-    weights.values[i].copy_(file.at(prefix + "value." + specs[i].name));
+    take_tensor(file, prefix + "value." + specs[i].name, weights.values[i]);
     if (!weights.quantizers[i]) continue;
-    weights.quantizers[i]->load_state(
-        from_bytes(file.at(prefix + "quantizer." + specs[i].name)));
+    weights.quantizers[i]->load_state(from_bytes(file.at(prefix + "quantizer." + specs[i].name)));
   }
 }
 
@@ -112,6 +121,19 @@ void save_state(const Resume& resume, const Learner& learner, const TrainState& 
       {{"format", kStateFormat}, {"key", resume.key}, {"digest", digest_of(tensors)}});
 }
 
+void remove_other_checkpoint(const Resume& resume) {
+  if (!std::filesystem::exists(resume.path)) return;
+  bool same = false;
+  try {
+    const WeightStore file = read_safetensors(resume.path);
+    const auto key = file.metadata.find("key");
+    same = key != file.metadata.end() && key->second == resume.key;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kContent) throw;  // it may be sound, and not readable just now
+  }
+  if (!same) std::filesystem::remove(resume.path);
+}
+
 bool load_state(const Resume& resume, const Learner& learner, TrainState& state) {
   if (resume.path.empty() || !std::filesystem::exists(resume.path)) return false;
   const WeightStore file = read_safetensors(resume.path);
@@ -119,9 +141,9 @@ bool load_state(const Resume& resume, const Learner& learner, TrainState& state)
   const auto specs = learner.parameters();
   take_weights(file, "", state.now, specs);
   for (size_t i = 0; i < specs.size(); ++i) {
-    state.moments[i].first.copy_(file.at("first." + specs[i].name));
+    take_tensor(file, "first." + specs[i].name, state.moments[i].first);
     if (!state.moments[i].second.defined()) continue;
-    state.moments[i].second.copy_(file.at("second." + specs[i].name));
+    take_tensor(file, "second." + specs[i].name, state.moments[i].second);
   }
   const std::string epochs = from_bytes(file.at("epochs"));
   state.epochs.resize(epochs.size() / sizeof(EpochRecord));

@@ -4,6 +4,9 @@
 decode.txt   file width height crc32           of Image.open(file).convert("RGB"), or "refused"
 exif.txt     file width height crc32           of ImageOps.exif_transpose of the same
 resize.txt   w h left top width height W H crc32   of noise(w, h).resize((W, H), BICUBIC, box)
+filters.txt  w h W H filter crc32              of noise(w, h).resize((W, H), filter)
+views.txt    w h R S filter crc32              of noise(w, h), its shorter side resized to S with the
+                                               filter, R x R cut from its centre; S of 0: squashed
 test.txt     w h R crc32                       of CoOp's test transform of noise(w, h)
 train.txt    w h R seed crc32                  of CoOp's train transform, drawn by random.Random
 """
@@ -17,6 +20,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 HERE = Path(__file__).resolve().parent
+SUFFIXES = (".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".ppm", ".pgm", ".pbm")
 
 
 def noise(width, height):
@@ -160,6 +164,109 @@ def riff(*chunks):
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def bmp(bits, compression, width, height, body, colours=b"", masks=b""):
+    """A bitmap with a header of 40 bytes; `height` is negative for rows from the top."""
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0,
+                         len(colours) // 4, 0) + masks + colours
+    start = 14 + len(header)
+    return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + header + body
+
+
+def make_bmps():
+    rgb = picture(23, 17)
+    save("bmp_24.bmp", rgb)
+    save("bmp_8.bmp", rgb.quantize(40))
+    save("bmp_grey.bmp", rgb.convert("L"))
+    save("bmp_1.bmp", rgb.convert("1"))
+    save("bmp_32_alpha.bmp", Image.merge("RGBA", (*rgb.split(), rgb.convert("L"))))
+
+    def write(name, *arguments, **options):
+        (HERE / name).write_bytes(bmp(*arguments, **options))
+
+    wide = b"".join(struct.pack("<H", (x * 2654435761 >> 7) & 0xFFFF) for x in range(6 * 5))
+    write("bmp_16_555.bmp", 16, 0, 6, 5, wide)
+    write("bmp_16_565.bmp", 16, 3, 6, -5, wide,
+          masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))
+    write("bmp_32_top_down.bmp", 32, 0, 3, -2, bytes(range(24)))
+    four = b"".join(bytes((40 * i, 255 - 30 * i, 9 * i, 0)) for i in range(6))
+    write("bmp_4.bmp", 4, 0, 5, 3, bytes.fromhex("012340000543210000123450"[:24]), four)
+    write("bmp_runs_8.bmp", 8, 1, 5, 3,
+          bytes.fromhex("0501" "0000" "0003020304" "00" "0202" "0000" "0305" "0207" "0001"),
+          four)
+    write("bmp_runs_4.bmp", 4, 2, 6, 2, bytes.fromhex("0612" "0000" "0004" "1234" "0250" "0001"),
+          four)
+    old = struct.pack("<IHHHH", 12, 4, 2, 1, 8) + bytes(range(0, 255, 17)) * 51 + b"\0\1\2"
+    old = old[:12 + 768]
+    (HERE / "bmp_os2.bmp").write_bytes(
+        b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(old)) + old + bytes((9, 80, 255, 3) * 2))
+
+
+def make_gifs():
+    rgb = picture(31, 22)
+    palette = rgb.quantize(50)
+    save("gif_palette.gif", palette)
+    save("gif_interlaced.gif", palette, interlace=1)
+    save("gif_grey.gif", rgb.convert("L"))
+    save("gif_transparent.gif", palette, transparency=3)
+    save("gif_animated.gif", palette, save_all=True, interlace=0,
+         append_images=[rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT).quantize(30)])
+    # The first picture covers a part of the canvas, or reaches beyond it.
+    whole = (HERE / "gif_animated.gif").read_bytes()
+    at = whole.index(b",\0\0\0\0" + struct.pack("<HH", 31, 22))
+    for name, left, top, canvas in (("part", 4, 3, (50, 40)), ("beyond", 5, 6, (20, 10))):
+        data = bytearray(whole)
+        data[at + 1:at + 5] = struct.pack("<HH", left, top)
+        data[6:10] = struct.pack("<HH", *canvas)
+        (HERE / ("gif_%s.gif" % name)).write_bytes(bytes(data))
+    still = (HERE / "gif_transparent.gif").read_bytes()
+    at = still.index(b",\0\0\0\0" + struct.pack("<HH", 31, 22))
+    data = bytearray(still)
+    data[6:10] = struct.pack("<HH", 40, 30)
+    (HERE / "gif_part_transparent.gif").write_bytes(bytes(data))
+    save("gif_named.jpg", palette, format="GIF")
+
+
+def make_tiffs():
+    rgb = picture(29, 18)
+    grey = rgb.convert("L")
+    for name, compression in (("raw", None), ("lzw", "tiff_lzw"), ("deflate", "tiff_adobe_deflate"),
+                              ("packbits", "packbits"), ("jpeg", "jpeg")):
+        save("tiff_%s.tif" % name, rgb, compression=compression)
+    save("tiff_grey.tif", grey)
+    save("tiff_palette.tif", rgb.quantize(20), compression="tiff_lzw")
+    save("tiff_1.tif", grey.convert("1"), compression="group4")
+    save("tiff_cmyk.tif", Image.merge("CMYK", (*rgb.split(), grey)))
+    save("tiff_alpha.tif", Image.merge("RGBA", (*rgb.split(), grey)), compression="tiff_lzw")
+    save("tiff_grey_alpha.tif", Image.merge("LA", (grey, grey)))
+    save("tiff_ycbcr.tif", rgb.convert("YCbCr"), compression="jpeg")
+    wide = Image.new("I;16", (7, 5))
+    wide.putdata([v * 37 for v in range(35)])
+    save("tiff_grey_16.tif", wide)
+    real = Image.new("F", (7, 5))
+    real.putdata([v * 9.7 - 20 for v in range(35)])
+    save("tiff_float.tif", real)
+    for orientation in (2, 3, 6, 8):
+        save("tiff_turned_%d.tif" % orientation, rgb, tiffinfo={274: orientation})
+    save("tiff_pages.tif", rgb, save_all=True, append_images=[grey])
+
+
+def make_pnms():
+    rgb = picture(13, 9)
+    save("pnm_rgb.ppm", rgb)
+    save("pnm_grey.pgm", rgb.convert("L"))
+    save("pnm_1.pbm", rgb.convert("1"))
+
+    def write(name, text, body=b""):
+        (HERE / name).write_bytes(text.encode() + body)
+
+    write("pnm_plain_rgb.ppm", "P3\n# a comment\n2 2 15\n0 5 15 3 # here, too\n4 5 6 7 8 15 15 1\n")
+    write("pnm_plain_grey.pgm", "P2 3 2 100 0 50 100 33 99 1\n")
+    write("pnm_plain_1.pbm", "P1\n4 2\n0110\n1 0 0 1\n")
+    write("pnm_max_63.ppm", "P6 2 1 63\n", bytes((0, 31, 63, 5, 6, 7)))
+    write("pnm_rgb_16.ppm", "P6 2 1 65535\n", struct.pack(">6H", 0, 300, 65535, 999, 30000, 128))
+    write("pnm_grey_16.pgm", "P5 4 1 65535\n", struct.pack(">4H", 0, 200, 300, 65535))
+
+
 def make_exif():
     small = picture(13, 9)
     for orientation in range(1, 9):
@@ -186,7 +293,7 @@ def line(*words):
 
 
 def write_expected():
-    files = sorted(p for p in HERE.iterdir() if p.suffix in (".jpg", ".png", ".webp"))
+    files = sorted(p for p in HERE.iterdir() if p.suffix in SUFFIXES)
     with open(HERE / "decode.txt", "w") as decode, open(HERE / "exif.txt", "w") as turned:
         for path in files:
             try:
@@ -228,6 +335,28 @@ def test_view(image, size):
     image = image.resize(to, Image.Resampling.BICUBIC)
     left, top = int(round((to[0] - size) / 2.0)), int(round((to[1] - size) / 2.0))
     return image.crop((left, top, left + size, top + size))
+
+
+def write_filters():
+    sizes = [(31, 17, 31, 17), (31, 17, 10, 40), (64, 48, 16, 16), (5, 9, 20, 3), (90, 91, 33, 32)]
+    with open(HERE / "filters.txt", "w") as out:
+        for w, h, to_w, to_h in sizes:
+            for number in range(6):
+                image = noise(w, h).resize((to_w, to_h), Image.Resampling(number))
+                out.write(line(w, h, to_w, to_h, number, crc(image)))
+    with open(HERE / "views.txt", "w") as out:
+        for w, h in ((64, 48), (47, 63), (33, 200)):
+            for size, short, number in ((24, 32, 3), (24, 32, 2), (16, 24, 0), (20, 0, 2), (20, 0, 3)):
+                image = noise(w, h)
+                if short == 0:
+                    view = image.resize((size, size), Image.Resampling(number))
+                else:
+                    other = int(short * max(w, h) / min(w, h))
+                    to = (short, other) if w <= h else (other, short)
+                    left, top = int(round((to[0] - size) / 2.0)), int(round((to[1] - size) / 2.0))
+                    view = image.resize(to, Image.Resampling(number)).crop(
+                        (left, top, left + size, top + size))
+                out.write(line(w, h, size, short, number, crc(view)))
 
 
 def crop_box(w, h, draw):
@@ -272,7 +401,12 @@ if __name__ == "__main__":
     make_jpegs()
     make_pngs()
     make_webps()
+    make_bmps()
+    make_gifs()
+    make_tiffs()
+    make_pnms()
     make_exif()
     write_expected()
     write_resizes()
+    write_filters()
     write_views()
