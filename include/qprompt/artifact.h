@@ -48,7 +48,7 @@ struct OtherSection {
 struct TrainedPrompt {
   /// Word of its method, whose row says the tensors. KgCoOp and ProGrad leave CoOp's tensor behind,
   /// PromptSRC those of IVLP.
-  std::string method = "coop";
+  std::string method = find_form(0)->word;
   int64_t n_ctx = 0;  ///< M; 0 where the method has no context
   int64_t width = 0;  ///< D, always of the text tower
   ClassPosition position = ClassPosition::kEnd;

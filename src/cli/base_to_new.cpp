@@ -82,7 +82,7 @@ void add_base_to_new(Command& program, Session& session) {
   Command& command = program.add_command(
       "base-to-new", "train on the base classes, score base and new ones, over several seeds");
   add_run_options(command, *options);
-  command.find("method").describe("as in train; several with commas: coop,qcoop,qmaple");
+  command.find("method").describe("as in train; several with commas between");
   command.find("bits").describe("bits of a quantized value; several with commas");
   command.add_text("seeds", "seeds with commas between", options->seeds);
   command.add_text("template", "zero-shot template; several are averaged", options->templates);

@@ -50,7 +50,7 @@ void add_run_options(Command& command, RunOptions& options) {
     if (find_method(word).trained()) words += (words.empty() ? "" : ", ") + word;
   }
   command.add_text("method",
-                   words + "; with a q before it where it is to be quantized: qcoop, qmaple, …",
+                   words + "; with a q before it where it is to be quantized",
                    options.methods);
   command.add_text("bits", "bits of a quantized value, 1 to 8", options.bits).default_text = "1";
   command.add_text("shots", "training images a class, or all", options.shots);
@@ -99,7 +99,7 @@ std::vector<Variant> variants_of(const RunOptions& options, const Prepare& prepa
          "' is; put a q before one");
   }
   if (variants.empty())
-    fail(ErrorKind::kUsage, "--method names no method; give for example coop or qmaple");
+    fail(ErrorKind::kUsage, "--method names no method; 'train --help' lists them");
   return variants;
 }
 

@@ -11,7 +11,7 @@ struct RunOptions {
   ModelOptions model;
   ImagesOptions images;
   NamedTexts given;               ///< options of methods and training, as they were given
-  std::string methods = "qcoop";  ///< "coop", "qcoop", with commas where several are allowed
+  std::string methods = "qcoop";  ///< words, with commas where several are allowed
   std::string bits;               ///< likewise; empty: 1
   std::string shots = "16";       ///< a number or "all"
   bool post_training = false;

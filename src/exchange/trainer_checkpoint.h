@@ -20,7 +20,7 @@ struct TrainerCheckpoint {
     std::string source;  ///< as the trainer called it
     at::Tensor values;   ///< in the file's own floating type
   };
-  std::string method = "coop";  ///< its word
+  std::string method;           ///< its word
   MethodOptions options;        ///< as its tensors tell them
   std::string trainer;  ///< as it was said; "auto": nobody said it
   std::vector<Learned> tensors;
