@@ -223,7 +223,8 @@ void compare(const Settings& settings, const std::string& model, const Clip& cli
   // The plain side's last blocks work for all rows.
   const double plain_flops = block_flops(sizes.text_width, sizes.text_layers, padded) +
                              block_flops(sizes.image_width, sizes.image_layers, images);
-  Table table{cat("One MaPLe step, depth ", ours.learner->options().whole("depth"), ", ", kClasses, " pet breeds, ",
+  const int64_t depth = ours.learner->options().whole("depth");
+  Table table{cat("One MaPLe step, depth ", depth, ", ", kClasses, " pet breeds, ",
                   kBatch, " images"),
               {"side", "rows", "GFLOP", "a step", "GFLOP/s", "above the weights"},
               {}};

@@ -169,7 +169,8 @@ void check_whole(const TrainedPrompt& prompt) {
     check_range(int64_t(*prompt.unseen), 0, int64_t(unseen_rules().size()) - 1,
                 "the rule for unseen classes");
     if (*prompt.unseen == unseen_rule(prompt.options())) {
-      fail(ErrorKind::kContent, "the rule for unseen classes is what the method has without saying");
+      fail(ErrorKind::kContent,
+           "the rule for unseen classes is what the method has without saying");
     }
   }
   if (prompt.bound_to_classes() && prompt.class_names.empty()) {

@@ -54,7 +54,8 @@ void read_options(Reader& in, size_t size, TrainedPrompt& prompt) {
     }
     const std::string name = in.text("the name of an option");
     const size_t length = in.varint("the value of an option");
-    prompt.settings.emplace_back(name, length == 0 ? "" : in.text(length, "the value of an option"));
+    prompt.settings.emplace_back(
+        name, length == 0 ? "" : in.text(length, "the value of an option"));
   }
   if (in.at() != end) in.refuse(cat("the options should end at byte ", end));
 }

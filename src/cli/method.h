@@ -26,8 +26,8 @@ struct Variant {
   std::string name;  ///< "CoOp", "QCoOp 1 bit"
   FitOptions fit;
 };
-/// Methods × bits with the options that were given; throws kUsage on an unknown method, bits outside
-/// 1 … 8 and options that serve none of the methods.
+/// Methods × bits with the options that were given; throws kUsage on an unknown method, bits
+/// outside 1 … 8 and options that serve none of the methods.
 std::vector<Variant> make_variants(const RunOptions& options);
 /// The same over each method's published settings for what is at hand, which are noted.
 std::vector<Variant> make_variants(const RunOptions& options, const Situation& situation, Log& log);

@@ -1,5 +1,5 @@
-// Room `learner`: what is learned. A learner makes edits of the towers, or logits from features, out
-// of learned values; packing, chunks and the loop are others' business.
+// Room `learner`: what is learned. A learner makes edits of the towers, or logits from features,
+// out of learned values; packing, chunks and the loop are others' business.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -86,8 +86,8 @@ class Learner {
 void check_values(const Values& values, const std::vector<ParameterSpec>& specs);
 
 using LearnerMaker = std::function<std::unique_ptr<Learner>(const Start&)>;
-/// Adds a learner for the rows that name it, for this process: with `add_method`, the library's only
-/// global state. Throws kUsage, naming it, when the word is taken.
+/// Adds a learner for the rows that name it, for this process: with `add_method`, the library's
+/// only global state. Throws kUsage, naming it, when the word is taken.
 void add_learner(const std::string& word, LearnerMaker make);
 
 /// The sizes of a model and C classes, and how many tokens the initial words of the options are.

@@ -22,8 +22,8 @@ struct TextLayout {
 TextLayout layout_of(const MethodOptions& options);
 
 /// SOT, learned rows, words, class name, ".", EOT, or as the position says (CoOp,
-/// trainers/coop.py). Underscores of the name become spaces. Throws kContent, naming the class, when
-/// the text is too long for the model.
+/// trainers/coop.py). Underscores of the name become spaces. Throws kContent, naming the class,
+/// when the text is too long for the model.
 std::vector<PackedRow> class_rows(const Clip& clip, const std::string& name,
                                   const TextLayout& layout);
 /// The texts of all classes with one layout.

@@ -25,7 +25,7 @@ class PromptedClasses {
                   const std::vector<std::string>& class_names);
   /// Learned rows that the images to be scored must be encoded with; undefined: none.
   const ImagePrompts& image_prompts() const;
-  /// (N, C) logits of features (N, E): τ·cos(image, class), or what the method's head makes of them.
+  /// (N, C) logits of features (N, E): τ·cos(image, class), or what the head makes of them.
   /// A prompt with texts by image encodes the classes once an image; every other has encoded them
   /// once. Classes that the file does not name are met by the prompt's rule for unseen ones.
   at::Tensor logits(const at::Tensor& image) const;

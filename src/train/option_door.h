@@ -29,8 +29,8 @@ std::string backbone_of(const Clip& clip);
 /// The situation of a training, for `choose_preset`: the data set by CoOp's name, or "own"; the
 /// backbone by CLIP's name, or "".
 Situation situation_of(const Clip& clip, const Split& split, Protocol protocol, int64_t shots);
-/// Sets the method's published settings for what is at hand; what is set over them comes later. They
-/// are named in the result, with a note to print.
+/// Sets the method's published settings for what is at hand; what is set over them comes later.
+/// They are named in the result, with a note to print.
 ChosenPreset apply_preset(FitOptions& options, const Situation& situation);
 
 /// What several methods share must serve at least one of them: sets `table` where it does. Throws

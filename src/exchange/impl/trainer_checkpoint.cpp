@@ -223,7 +223,8 @@ MethodOptions options_of(const StateDict& dict, const std::string& method) {
     if (options.has(name)) options.set(name, value);
   };
   const at::Tensor ctx = dict.find("ctx"), first_image = dict.find(towers.first_image);
-  int64_t text = depth_of(dict, dict.numbers(towers.text, kDeepRow), 1, "the text tower's deep row");
+  int64_t text =
+      depth_of(dict, dict.numbers(towers.text, kDeepRow), 1, "the text tower's deep row");
   if (const auto rows = dict.numbers("compound_prompts_text.", ""); !rows.empty()) {
     text = 1 + depth_of(dict, rows, 0, "compound_prompts_text");
   }

@@ -110,7 +110,8 @@ void read_methods(TomlTable& root, Recipe& recipe) {
   std::vector<int64_t> bits = root.integers("bits");
   if (bits.empty()) bits = {1};
   if (names.empty()) {
-    root.refuse(root.line_of("methods"), "'methods' names no method; 'qprompt train --help' lists them");
+    root.refuse(root.line_of("methods"),
+                "'methods' names no method; 'qprompt train --help' lists them");
   }
   std::map<std::string, MethodTable> tables;
   for (auto& [name, table] : root.tables("method")) {

@@ -9,8 +9,8 @@ namespace qprompt::learner {
 /// Vision-Language Models", §3.2, and its code (trainers/coop.py).
 std::unique_ptr<Learner> make_context(const Start& start);
 
-/// A context that a small network shifts by each image: π = W₂ relu(W₁ v̂ + b₁) + b₂, added to every
-/// context row. Zhou et al., "Conditional Prompt Learning for Vision-Language Models", §3.2.
+/// A context that a small network shifts by each image: π = W₂ relu(W₁ v̂ + b₁) + b₂, added to
+/// every context row. Zhou et al., "Conditional Prompt Learning for Vision-Language Models", §3.2.
 std::unique_ptr<Learner> make_conditional(const Start& start);
 
 /// Rows that are learned anew for each of the first J blocks of one tower or both, those of the

@@ -63,7 +63,8 @@ ChosenPreset choose_preset(const Method& method, const Situation& at_hand) {
     if (level > 0) chosen.note += cat(" (published ", nearness[level], ", the nearest there is)");
     return chosen;
   }
-  chosen.note = cat(method.label, " has no published settings for this; the program's own are taken");
+  chosen.note =
+      cat(method.label, " has no published settings for this; the program's own are taken");
   return chosen;
 }
 

@@ -1,6 +1,6 @@
 // The published recipes, by method. Dassl's common settings (SGD, momentum 0.9, weight decay 5e-4,
-// cosine after one epoch at 1e-5, the last epoch stored) are the defaults of training. Every epoch of
-// these recipes draws a new crop of each image: as many views as epochs.
+// cosine after one epoch at 1e-5, the last epoch stored) are the defaults of training. Every epoch
+// of these recipes draws a new crop of each image: as many views as epochs.
 #include "method/impl/rows.h"
 
 namespace qprompt::method {
