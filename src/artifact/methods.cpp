@@ -126,7 +126,8 @@ void check_method(const TrainedPrompt& prompt) {
   const bool known = std::find(words.begin(), words.end(), prompt.method) != words.end();
   if (!known || prompt.row().stored_form == kNotStored) {
     fail(ErrorKind::kContent, "'", prompt.method,
-         "' is no method here that leaves a prompt behind; one from outside is to be added before its files are read (add_method)");
+         "' is no method here that leaves a prompt behind; one from outside is to be added before "
+         "its files are read (add_method)");
   }
   const MethodOptions listed(prompt.row());
   const std::string& name = prompt.row().label;

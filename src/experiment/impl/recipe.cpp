@@ -1,5 +1,6 @@
 #include "experiment/recipe.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -22,14 +23,26 @@ std::string beside(const Recipe& recipe, const std::string& path) {
   return (fs::path(recipe.path).parent_path() / path).lexically_normal().string();
 }
 
+/// Throws kContent on a key that no method knows. The bits stand at the top, or with a method.
+void check_known(const OptionEntry& entry, const std::string& file) {
+  std::string names;
+  for (const KnownOption& known : known_options()) {
+    if (known.field.name == "bits") continue;
+    if (known.field.name == entry.key) return;
+    names += (names.empty() ? "" : ", ") + known.field.name;
+  }
+  fail(ErrorKind::kContent, file, ":", entry.line, ": unknown key '", entry.key,
+       "'; known here: ", names);
+}
+
 /// Sets one entry; what is wrong is told with its line.
 void set_entry(const OptionEntry& entry, FitOptions& fit, const std::string& file) {
+  check_known(entry, file);
   try {
-    if (entry.key == "bits") fail(ErrorKind::kUsage, "'bits' stands at the top, or in a method");
     set_option(fit, entry.key, entry.value);
   } catch (const Error& e) {
-    const bool value = has_option(fit, entry.key) && entry.key != "bits";
-    fail(value ? ErrorKind::kContent : e.kind(), file, ":", entry.line, ": ", e.what());
+    const ErrorKind kind = has_option(fit, entry.key) ? ErrorKind::kContent : e.kind();
+    fail(kind, file, ":", entry.line, ": ", e.what());
   }
 }
 
@@ -49,14 +62,18 @@ void check_shared(const OptionTable& table, const Recipe& recipe) {
   std::vector<FitOptions*> shared;
   for (FitOptions& fit : fits) shared.push_back(&fit);
   for (const OptionEntry& entry : table) {
+    check_known(entry, recipe.path);
+    if (shared.empty()) {
+      fail(ErrorKind::kUsage, recipe.path, ":", entry.line, ": the option '", entry.key,
+           "' has no use: nothing is trained");
+    }
+    const bool served = std::any_of(fits.begin(), fits.end(), [&](const FitOptions& fit) {
+      return has_option(fit, entry.key);
+    });
     try {
-      if (shared.empty()) {
-        fail(ErrorKind::kUsage, "the option '", entry.key, "' has no use: nothing is trained");
-      }
-      if (entry.key == "bits") fail(ErrorKind::kUsage, "'bits' stands at the top, or in a method");
       set_shared_options({{entry.key, entry.value}}, shared);
     } catch (const Error& e) {
-      fail(e.kind(), recipe.path, ":", entry.line, ": ", e.what());
+      fail(served ? ErrorKind::kContent : e.kind(), recipe.path, ":", entry.line, ": ", e.what());
     }
   }
 }
