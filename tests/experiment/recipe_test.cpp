@@ -1,4 +1,5 @@
 // What a recipe may say, and what is refused, with the line.
+#include "base/statistics.h"
 #include "experiment/published.h"
 #include "experiment/recipe.h"
 

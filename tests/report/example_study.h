@@ -16,7 +16,7 @@ inline StudyResult example_study() {
   result.fingerprint = "00";
   result.parts = options.parts;
   result.seeds = {1, 2};
-  const study::Plan plan = make_plan(options);
+  const study::Plan plan = study::make_plan(options);
   double value = 50;
   for (const study::PlannedRow& planned : plan.rows) {
     StudyRow row{planned.part, planned.label, plan.cells[planned.cell].setting, 68, {}};

@@ -92,7 +92,7 @@ TEST_P(EveryLearner, LearnsEveryTensor) {
   options.train.quantization = Quantization::kNone;
   options.train.plain_bits = 32;
   options.train.warmup_epochs = 0;
-  options.train.weight_decay = 0;  // which would move what has no gradient
+  options.train.optimizer.weight_decay = 0;  // which would move what has no gradient
   const FitResult trained = fit_prompt(tiny(), split, options, log);
   Rng rng(options.train.seed);
   const auto learner = make_learner(tiny(), split.class_names, options.method);
