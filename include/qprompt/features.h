@@ -43,6 +43,11 @@ struct FeatureSet {
 FeatureSet test_features(const Clip& clip, const std::string& image_root,
                          const std::vector<Item>& items, const FeatureOptions& options, Log& log);
 
+/// What the items' files hold: a digest each, 32 digits, or "unreadable". Kept in the cache.
+std::vector<std::string> image_contents(const std::string& image_root,
+                                        const std::vector<Item>& items,
+                                        const FeatureOptions& options);
+
 /// `views` random training views of every item (CoOp's train transform); each depends on `seed`,
 /// the view's number and the item's path only.
 struct ViewOptions {

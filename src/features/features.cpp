@@ -140,6 +140,26 @@ ListContents read_contents(const std::string& cache, const std::string& image_ro
 
 }  // namespace
 
+std::vector<std::string> image_contents(const std::string& image_root,
+                                        const std::vector<Item>& items,
+                                        const FeatureOptions& options) {
+  Log quiet;  // the pass over the images says what is wrong with the cache
+  const std::string cache = open_cache(options, quiet);
+  const std::string folder = cache.empty() ? "" : contents_folder(cache, image_root);
+  Contents contents(folder, image_root, quiet);
+  std::vector<std::string> out;
+  out.reserve(items.size());
+  for (const Item& item : items) {
+    try {
+      out.push_back(to_hex(contents.digest(item.path)));
+    } catch (const Error&) {
+      out.emplace_back("unreadable");  // who needs the image says why
+    }
+  }
+  contents.save(quiet);
+  return out;
+}
+
 FeatureSet test_features(const Clip& clip, const std::string& image_root,
                          const std::vector<Item>& items, const FeatureOptions& options, Log& log) {
   const at::NoGradGuard no_grad;

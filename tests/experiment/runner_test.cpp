@@ -128,7 +128,8 @@ TEST_F(RunnerTest, AnotherFolderOfTheSameImagesIsTheSameTrainingAndOneOfOthersIs
 TEST_F(RunnerTest, BaseToNewTrainsOnTheBaseHalfAndTestsBothFromTheFiles) {
   const Results results = run(std::string("methods = [\"coop\"]\n") + kTiny);
   const CellOutcome& cell = results.cells.at(0);
-  ASSERT_EQ(cell.scores.size(), 2u);
+  ASSERT_EQ(cell.scores.size(), 3u);
+  EXPECT_EQ(cell.scores[2].half, "all");
   EXPECT_EQ(cell.scores[0].half, "base");
   EXPECT_EQ(cell.scores[1].half, "new");
   EXPECT_EQ(cell.scores[0].total, 9);
@@ -182,10 +183,10 @@ TEST_F(RunnerTest, ACellThatIsWatchedKeepsItsCurveAndItsWeights) {
   const CellOutcome& cell = watched.cells.at(1);
   EXPECT_EQ(cell.training, unwatched.cells.at(1).training);
   EXPECT_EQ(cell.prompt_digest, unwatched.cells.at(1).prompt_digest);
-  ASSERT_EQ(cell.watched.size(), 6u);
-  EXPECT_EQ(cell.watched[0].epoch, 0);
-  EXPECT_EQ(cell.watched[5].epoch, 3);
-  EXPECT_EQ(cell.watched[5].predictions, cell.scores[1].predictions);
+  ASSERT_EQ(cell.watched.size(), 3u * cell.scores.size());
+  EXPECT_EQ(cell.watched.front().epoch, 0);
+  EXPECT_EQ(cell.watched.back().epoch, 3);
+  EXPECT_EQ(cell.watched.back().predictions, cell.scores.back().predictions);
   const TrainedPrompt start = decode_prompt(store->get(weights_id(cell.training, 0)), "start");
   const TrainedPrompt end = decode_prompt(store->get(weights_id(cell.training, 3)), "end");
   EXPECT_EQ(start.tensors.at(0).bits, 32);

@@ -181,7 +181,8 @@ std::map<std::string, CellState> states_in(const Store* store, const std::string
 std::vector<PlannedCell> estimate(const Clip& clip, Planner& planner, const Store* store,
                                   const RunOptions& options, Observer& observer) {
   std::vector<Cell> cells = planner.next({});
-  for (Cell& cell : cells) use_run_options(options, cell);
+  ListDigests digests(options.features);
+  for (Cell& cell : cells) use_run_options(options, digests, cell);
   for (Cell& images : images_cells(cells, options.features)) cells.push_back(std::move(images));
   const std::map<std::string, CellState> states = states_in(store, planner.heading().name);
   Estimator estimator(clip);

@@ -76,10 +76,11 @@ std::string cell_training_id(const Clip& clip, const Cell& cell, const FeatureOp
   return digest.hex();
 }
 
-void use_run_options(const RunOptions& options, Cell& cell) {
+void use_run_options(const RunOptions& options, ListDigests& digests, Cell& cell) {
   cell.training.fit.features = options.features;
   cell.training.fit.device = options.device;
   cell.training.fit.dtype = options.dtype;
+  digests.fill(cell);
 }
 
 Entry entry_of(const Clip& clip, const Cell& cell, const FeatureOptions& features) {

@@ -143,6 +143,7 @@ Results run(const Clip& clip, Planner& planner, Store& store, const RunOptions& 
             Observer& observer) {
   Heading heading = planner.heading();
   Workshop workshop(clip, store, options);
+  ListDigests digests(options.features);
   std::vector<Cell> planned;
   Results results;
   bool first = true;
@@ -150,7 +151,7 @@ Results run(const Clip& clip, Planner& planner, Store& store, const RunOptions& 
     std::vector<Cell> more = planner.next(shown(results));
     if (more.empty() && !first) return results;
     for (Cell& cell : more) {
-      use_run_options(options, cell);
+      use_run_options(options, digests, cell);
       planned.push_back(std::move(cell));
     }
     const PlannedMatrix matrix = make_matrix(clip, planned, options);
