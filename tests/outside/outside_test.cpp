@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "base/observer.h"
+#include "experiment/matrix.h"
+#include "experiment/run.h"
 #include "qprompt/eval.h"
 #include "qprompt/learner.h"
 #include "qprompt/train.h"
@@ -195,6 +198,34 @@ TEST(HeadFromOutside, DecidesTheLogitsAndKeepsItsOptionInTheFile) {
   off.settings = {{"mix", "0"}};
   EXPECT_TRUE(at::allclose(PromptedClasses(tiny(), off, split.class_names).logits(image), plain,
                            1e-4, 1e-4));
+}
+
+TEST(MethodsFromOutside, AreRunInAnExperimentByTheirWords) {
+  add_toys();
+  Split split = pictures();
+  split.class_names = {"ant", "bee", "cow", "dog"};
+  for (size_t i = 0; i < split.train.size(); ++i) split.train[i].label = int64_t(i % 4);
+  split.test = split.train;
+  Log log;
+  TempFolder folder;
+  Matrix matrix = base_to_new(split, {"toy-head", "qtoy-towers"}, 4, quick("toy-head"));
+  matrix.shots = {2};
+  matrix.seeds = {1};
+  const auto planner = matrix_planner(std::move(matrix), log);
+  const auto store = memory_store();
+  RunOptions options;
+  options.scratch = folder / "work";
+  options.features.cache = folder / "cache";
+  LogObserver observer(log);
+  const Results results = qprompt::run(tiny(), *planner, *store, options, observer);
+  std::vector<std::string> methods;
+  for (const CellOutcome& cell : results.cells) {
+    EXPECT_EQ(cell.state, CellState::kDone) << cell.label << ": " << cell.error;
+    if (cell.kind != "prompt") continue;
+    EXPECT_GE(cell.scores.size(), 2u) << cell.label;
+    methods.push_back(decode_prompt(store->get(prompt_id(cell.training)), "kept").method);
+  }
+  EXPECT_EQ(methods, (std::vector<std::string>{"toy-head", "toy-towers"}));
 }
 
 TEST(MethodsFromOutside, AWordOrAFormThatIsTakenIsAnErrorWithTheWord) {
