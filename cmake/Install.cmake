@@ -5,6 +5,9 @@ install(TARGETS qprompt EXPORT qpromptTargets)
 install(TARGETS qprompt_cli RUNTIME)
 install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY src/method src/learner src/predict
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt
+        FILES_MATCHING PATTERN "*.h" PATTERN impl EXCLUDE)
 # Doors that the public headers enter by their own paths.
 install(FILES src/engine/activation.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/engine)
 install(FILES src/checkpoint/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/checkpoint)

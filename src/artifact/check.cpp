@@ -57,7 +57,8 @@ void check_codebook(const StoredTensor& tensor) {
     if (!std::isfinite(centre)) {
       fail(ErrorKind::kContent, "tensor '", tensor.name, "': centre ", k, " is ", centre);
     }
-    if (k > 0 && centre < from_half(book[k - 1])) {
+    const bool first = k % (size_t{1} << tensor.bits) == 0;  // of its group
+    if (!first && centre < from_half(book[k - 1])) {
       fail(ErrorKind::kContent, "tensor '", tensor.name, "': centre ", k,
            " lies below the one before it; ascending centres expected");
     }
@@ -68,10 +69,10 @@ void check_codebook(const StoredTensor& tensor) {
 
 void check_head(const TrainedPrompt& prompt) {
   check_range(int64_t(prompt.position), 0, 2, "the class token's position");
-  check_range(int64_t(prompt.half), 0, 2, "the half of the classes");
+  check_range(int64_t(prompt.half), 0, 2, "the class subset");
   check_bits(prompt.bits, "the run's bits");
-  check_range(prompt.depth, 1, 255, "the prompt depth");
-  check_range(prompt.n_ctx, 1, 65535, "n_ctx");
+  check_range(prompt.depth, 0, 255, "the prompt depth");
+  check_range(prompt.n_ctx, 0, 65535, "n_ctx");
   check_range(prompt.width, 1, 65535, "the width");
   check_range(prompt.shots, 0, 0xFFFFFFFF, "the number of shots");
   check_method(prompt);
@@ -88,6 +89,11 @@ void check_form(const StoredTensor& tensor) {
     count *= size;  // both factors are at most 2^28
     check_range(count, 1, kMostValues, cat("tensor '", tensor.name, "': the number of values"));
   }
+  const int64_t rows = tensor.shape.front(), books = tensor.codebooks;
+  if (books < 1 || books > rows || rows % books != 0 || (tensor.bits > 8 && books != 1)) {
+    fail(ErrorKind::kContent, "tensor '", tensor.name, "' of ", rows, " rows in ", tensor.bits,
+         " bits has ", books, " codebooks");
+  }
 }
 
 void check_values(const StoredTensor& tensor) {
@@ -95,7 +101,8 @@ void check_values(const StoredTensor& tensor) {
   const bool in_codes = tensor.bits <= 8;
   const auto count = static_cast<size_t>(tensor.count());
   const size_t centres = in_codes ? size_t{1} << tensor.bits : 0;
-  if (quantized.codes.size() != (in_codes ? count : 0) || quantized.codebook.size() != centres ||
+  const size_t all = centres * static_cast<size_t>(tensor.codebooks);
+  if (quantized.codes.size() != (in_codes ? count : 0) || quantized.codebook.size() != all ||
       tensor.plain.size() != (in_codes ? 0 : count) ||
       (in_codes && quantized.bits != tensor.bits)) {
     fail(ErrorKind::kContent, "tensor '", tensor.name, "' of ", count, " values in ", tensor.bits,
@@ -121,6 +128,25 @@ void check_values(const StoredTensor& tensor) {
   }
 }
 
+void check_features(const StoredFeatures& features) {
+  const auto count = static_cast<int64_t>(features.labels.size());
+  check_range(count, 1, kMostValues, "the number of training features");
+  check_range(features.width, 1, 65535, "the width of the training features");
+  check_range(count * features.width, 1, kMostValues, "the values of the training features");
+  if (int64_t(features.values.size()) != count * features.width) {
+    fail(ErrorKind::kContent, count, " training features of ", features.width, " values have ",
+         features.values.size());
+  }
+  for (const float value : features.values) {
+    if (!std::isfinite(value) || from_half(to_half(value)) != value) {
+      fail(ErrorKind::kContent, "a training feature holds ", value, ", which is no 16-bit float");
+    }
+  }
+  for (const int64_t label : features.labels) {
+    check_range(label, 0, int64_t{kMostClasses} - 1, "a training feature's label");
+  }
+}
+
 void check_text(std::string_view text, std::string_view what) {
   if (text.empty() || text.size() > kMostText) {
     fail(ErrorKind::kContent, what, " has ", text.size(), " bytes; 1 to ", kMostText, " expected");
@@ -138,8 +164,18 @@ void check_text(std::string_view text, std::string_view what) {
 }
 
 void check_whole(const TrainedPrompt& prompt) {
-  if (prompt.class_specific && prompt.class_names.empty()) {
-    fail(ErrorKind::kContent, "a class-specific prompt needs the names of its classes");
+  check_settings(prompt);
+  if (prompt.unseen) {
+    check_range(int64_t(*prompt.unseen), 0, int64_t(unseen_rules().size()) - 1,
+                "the rule for unseen classes");
+    if (*prompt.unseen == unseen_rule(prompt.options())) {
+      fail(ErrorKind::kContent,
+           "the rule for unseen classes is what the method has without saying");
+    }
+  }
+  if (prompt.bound_to_classes() && prompt.class_names.empty()) {
+    fail(ErrorKind::kContent,
+         "a prompt that is bound to the classes of its training needs their names");
   }
   if (prompt.class_names.size() > kMostClasses) {
     fail(ErrorKind::kContent, prompt.class_names.size(), " class names; ", kMostClasses,

@@ -4,46 +4,63 @@
 #include <array>
 #include <map>
 
+#include "artifact/format.h"
+
 namespace qprompt {
 
-std::string_view method_name(PromptMethod method) {
-  constexpr std::array<std::string_view, 6> kNames = {"CoOp", "CoCoOp", "MaPLe",
-                                                      "IVLP", "VPT",    "DeepText"};
-  const auto number = static_cast<size_t>(method);
-  return number < kNames.size() ? kNames[number] : "";
+using Expected = std::vector<TensorSpec>;
+
+namespace {
+
+/// What a file without settings means: the stored form's own values, and not those that a training
+/// starts from today.
+MethodOptions frozen_options(const Method& method) {
+  MethodOptions out(method);
+  for (const OptionSpec& spec : method.options) {
+    if (spec.in_file && !spec.file_value.empty()) out.set(spec.name, spec.file_value);
+  }
+  return out;
+}
+
+}  // namespace
+
+MethodOptions TrainedPrompt::options() const {
+  MethodOptions out = frozen_options(row());
+  const auto set = [&](const char* name, const std::string& value) {
+    if (out.has(name)) out.set(name, value);
+  };
+  set("n-ctx", cat(n_ctx));
+  set("depth", cat(depth));
+  set("class-position", position_name(position));
+  // A context has taken the place of words that only started it.
+  set("init", out.method().words == Words::kStart ? "" : initial_words);
+  for (const auto& [name, text] : settings) out.set(name, text);
+  return out;
+}
+
+Unseen TrainedPrompt::unseen_rule() const {
+  return unseen ? *unseen : qprompt::unseen_rule(options());
+}
+
+void describe_method(TrainedPrompt& prompt, const MethodOptions& options) {
+  const Method& row = options.method();
+  prompt.method = row.word;
+  prompt.n_ctx = options.whole_or("n-ctx", 0);
+  prompt.depth = options.whole_or("depth", prompt.n_ctx == 0 ? 0 : 1);
+  prompt.position = options.has("class-position")
+                        ? static_cast<ClassPosition>(options.choice("class-position"))
+                        : ClassPosition::kEnd;
+  prompt.initial_words = options.has("init") ? options.text("init") : "";
+  prompt.settings.clear();
+  for (const OptionSpec& spec : row.options) {
+    const std::string& text = options.text(spec.name);
+    if (!spec.in_file || artifact::in_head(spec.name) || text == spec.file_value) continue;
+    prompt.settings.emplace_back(spec.name, text);
+  }
 }
 
 namespace artifact {
 namespace {
-
-using Expected = std::vector<ExpectedTensor>;
-
-/// `ctx`, then the rows that take their place before the blocks 1 … depth - 1.
-void add_text(Expected& out, const TrainedPrompt& prompt) {
-  const std::vector<ExpectedAxis> rows = {{'M', prompt.n_ctx}, {'D', prompt.width}};
-  out.push_back({"ctx", rows});
-  for (int64_t j = 1; j < prompt.depth; ++j) out.push_back({cat("deep.", j), rows});
-}
-
-void add_vision(Expected& out, int64_t blocks, const ExpectedAxis& rows) {
-  for (int64_t j = 0; j < blocks; ++j) {
-    out.push_back({cat("vision.", j), {rows, {'W', 0}}});
-  }
-}
-
-void add_meta_net(Expected& out, const TrainedPrompt& prompt) {
-  out.push_back({"meta.1.weight", {{'H', 0}, {'E', 0}}});
-  out.push_back({"meta.1.bias", {{'H', 0}}});
-  out.push_back({"meta.2.weight", {{'D', prompt.width}, {'H', 0}}});
-  out.push_back({"meta.2.bias", {{'D', prompt.width}}});
-}
-
-void add_projections(Expected& out, const TrainedPrompt& prompt) {
-  for (int64_t j = 0; j < prompt.depth; ++j) {
-    out.push_back({cat("proj.", j, ".weight"), {{'W', 0}, {'D', prompt.width}}});
-    out.push_back({cat("proj.", j, ".bias"), {{'W', 0}}});
-  }
-}
 
 std::string shown(const std::vector<int64_t>& shape) {
   std::string out;
@@ -52,7 +69,7 @@ std::string shown(const std::vector<int64_t>& shape) {
 }
 
 /// "M x D = 2 x 512": the letters, then what is known of their sizes.
-std::string shown(const std::vector<ExpectedAxis>& axes) {
+std::string shown(const std::vector<Axis>& axes) {
   std::string letters, sizes;
   for (const auto& axis : axes) {
     letters += cat(letters.empty() ? "" : " x ", axis.letter);
@@ -71,7 +88,7 @@ bool has(const Tensors& tensors, const std::string& name) {
 
 void check_names(const TrainedPrompt& prompt, const Expected& expected) {
   const std::string whose =
-      cat("this ", method_name(prompt.method), " prompt of depth ", prompt.depth);
+      cat("this ", prompt.row().label, " prompt of depth ", prompt.depth);
   for (const auto& tensor : expected) {
     if (has(prompt.tensors, tensor.name)) continue;
     fail(ErrorKind::kContent, "tensor '", tensor.name, "' is missing, which ", whose, " has");
@@ -89,79 +106,92 @@ void check_names(const TrainedPrompt& prompt, const Expected& expected) {
   }
 }
 
-int64_t count_vision(const TrainedPrompt& prompt) {
-  return std::count_if(prompt.tensors.begin(), prompt.tensors.end(), [](const auto& tensor) {
-    return tensor.name.compare(0, 7, "vision.") == 0;
-  });
+void check_codebooks(const StoredTensor& tensor, const TensorSpec& expected) {
+  if (tensor.bits > 8) return;
+  const int64_t rows = expected.codebook_rows;
+  const int64_t books = rows == 0 ? 1 : tensor.shape.front() / rows;
+  if (tensor.codebooks == books) return;
+  fail(ErrorKind::kContent, "tensor '", tensor.name, "' has ", tensor.codebooks, " codebooks; ",
+       books, " expected");
 }
 
 }  // namespace
 
-Expected expected_tensors(const TrainedPrompt& prompt) {
-  Expected out;
-  switch (prompt.method) {
-    case PromptMethod::kCoOp:
-      add_text(out, prompt);
-      if (prompt.class_specific) {
-        out[0].axes.insert(out[0].axes.begin(), {'C', int64_t(prompt.class_names.size())});
-      }
-      break;
-    case PromptMethod::kCoCoOp:
-      add_text(out, prompt);
-      add_meta_net(out, prompt);
-      break;
-    case PromptMethod::kMaPLe:
-      add_text(out, prompt);
-      add_projections(out, prompt);
-      break;
-    case PromptMethod::kIvlp:
-      add_text(out, prompt);
-      // At least one: text rows alone are a DeepText prompt.
-      add_vision(out, std::max<int64_t>(1, count_vision(prompt)), {'V', 0});
-      break;
-    case PromptMethod::kVpt:
-      add_vision(out, prompt.depth, {'M', prompt.n_ctx});
-      break;
-    case PromptMethod::kDeepText:
-      add_text(out, prompt);
-      break;
-  }
-  return out;
+bool in_head(const std::string& option) {
+  return option == "n-ctx" || option == "depth" || option == "class-position" || option == "init";
 }
 
 void check_method(const TrainedPrompt& prompt) {
-  const std::string_view name = method_name(prompt.method);
-  if (name.empty()) {
-    fail(ErrorKind::kContent, "prompt method ", int(prompt.method),
-         " is unknown; it may come from a newer qprompt");
+  const auto words = method_words();
+  const bool known = std::find(words.begin(), words.end(), prompt.method) != words.end();
+  if (!known || prompt.row().stored_form == kNotStored) {
+    fail(ErrorKind::kContent, "'", prompt.method,
+         "' is no method here that leaves a prompt behind; one from outside is to be added before "
+         "its files are read (add_method)");
   }
-  const bool shallow =
-      prompt.method == PromptMethod::kCoOp || prompt.method == PromptMethod::kCoCoOp;
-  if (shallow && prompt.depth != 1) {
-    fail(ErrorKind::kContent, "the prompt depth of this ", name, " prompt is ", prompt.depth,
-         "; 1 expected, for it has a context before the first block only");
+  const MethodOptions listed(prompt.row());
+  const std::string& name = prompt.row().label;
+  const bool context = listed.has("n-ctx");
+  if (context != (prompt.n_ctx != 0)) {
+    fail(ErrorKind::kContent, "n_ctx of this ", name, " prompt is ", prompt.n_ctx, "; ",
+         context ? "1 to 65535" : "0", " expected");
   }
-  if (prompt.class_specific && prompt.method != PromptMethod::kCoOp) {
-    fail(ErrorKind::kContent, "this ", name,
-         " prompt is marked class-specific; only a CoOp prompt can be");
+  const int64_t only = context ? 1 : 0;  // where the method has no depth
+  if (listed.has("depth") ? prompt.depth == 0 : prompt.depth != only) {
+    fail(ErrorKind::kContent, "the prompt depth of this ", name, " prompt is ", prompt.depth, "; ",
+         listed.has("depth") ? "1 to 255" : cat(only), " expected");
   }
-  if (!shallow && prompt.position != StoredPosition::kEnd) {
+  if (!listed.has("class-position") && prompt.position != ClassPosition::kEnd) {
     fail(ErrorKind::kContent, "the class token's position of this ", name,
          " prompt is not 'end', the only one that this method has");
   }
 }
 
+void check_settings(const TrainedPrompt& prompt) {
+  const auto& specs = prompt.row().options;
+  size_t next = 0;
+  for (const auto& [name, text] : prompt.settings) {
+    const auto spec = std::find_if(specs.begin(), specs.end(),
+                                   [&](const OptionSpec& s) { return s.name == name; });
+    if (spec == specs.end() || !spec->in_file || in_head(name)) {
+      fail(ErrorKind::kContent, "'", name, "' is no option that a file of ", prompt.row().label,
+           " can say");
+    }
+    const auto at = static_cast<size_t>(spec - specs.begin());
+    if (at < next) fail(ErrorKind::kContent, "the option '", name, "' is out of its place");
+    next = at + 1;
+    if (!text.empty() && text == spec->open) {
+      fail(ErrorKind::kContent, "the option '", name, "' is left open");
+    }
+    MethodOptions canonical(prompt.row());
+    canonical.set(name, text);
+    if (canonical.text(name) != text || text == spec->file_value) {
+      fail(ErrorKind::kContent, "the option '", name, "' should be ",
+           text == spec->file_value ? "left out" : "written as '" + canonical.text(name) + "'");
+    }
+  }
+  for (const OptionSpec& spec : specs) {
+    if (!spec.in_file || in_head(spec.name) || !spec.file_value.empty()) continue;
+    const bool said = std::any_of(prompt.settings.begin(), prompt.settings.end(),
+                                  [&](const auto& s) { return s.first == spec.name; });
+    if (!said) fail(ErrorKind::kContent, "the option '", spec.name, "' is missing");
+  }
+}
+
 void check_tensors(const TrainedPrompt& prompt) {
-  Expected expected = expected_tensors(prompt);
+  Sizes sizes;
+  sizes.classes = static_cast<int64_t>(prompt.class_names.size());
+  sizes.text_width = prompt.width;
+  Expected expected = prompt.row().tensors(prompt.options(), sizes);
   check_names(prompt, expected);
   std::map<char, int64_t> found;           // sizes that the head does not say
   std::map<char, std::string_view> where;  // and the tensor that said them
   for (size_t t = 0; t < expected.size(); ++t) {
     const std::vector<int64_t>& shape = prompt.tensors[t].shape;
     bool fits = shape.size() == expected[t].axes.size();
-    std::string source = prompt.class_specific ? "the head and the class names" : "the head";
+    std::string source = prompt.bound_to_classes() ? "the head and the class names" : "the head";
     for (size_t a = 0; a < expected[t].axes.size(); ++a) {
-      ExpectedAxis& axis = expected[t].axes[a];
+      Axis& axis = expected[t].axes[a];
       if (axis.size == 0 && found.count(axis.letter) != 0) {
         axis.size = found[axis.letter];
         source = cat("the head, and '", where[axis.letter], "' for ", axis.letter);
@@ -172,7 +202,10 @@ void check_tensors(const TrainedPrompt& prompt) {
       }
       fits = fits && shape[a] == axis.size;
     }
-    if (fits) continue;
+    if (fits) {
+      check_codebooks(prompt.tensors[t], expected[t]);
+      continue;
+    }
     fail(ErrorKind::kContent, "the shape of '", expected[t].name, "' is ", shown(shape), "; ",
          shown(expected[t].axes), " expected by ", source);
   }

@@ -44,7 +44,7 @@ void add_data_options(Command& command, ImagesOptions& options) {
 
 void add_classes_option(Command& command, ImagesOptions& options) {
   command.add({choice_field("classes", "all classes, or the base or new half: all, base, new",
-                            options.half, {"all", "base", "new"})});
+                            options.half, class_subsets())});
 }
 
 void add_cache_options(Command& command, ImagesOptions& options) {

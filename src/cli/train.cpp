@@ -7,6 +7,7 @@
 #include "cli/method.h"
 #include "cli/training_watch.h"
 #include "qprompt/eval.h"
+#include "train/option_door.h"
 
 namespace qprompt::cli {
 namespace fs = std::filesystem;
@@ -107,8 +108,12 @@ void run_train(const TrainCommand& options, const Session& session) {
   const Split drawn = draw_training(whole, options, session.seed, log);
   const Split split = select_half(drawn, options.images.half);
   const Clip clip = open_clip(options.model, session, log);
+  const Protocol protocol =
+      options.images.half == Half::kAll ? Protocol::kFewShot : Protocol::kBaseToNew;
+  const Situation situation = situation_of(clip, whole, protocol, parse_shots(options.shots));
+  const FitOptions chosen = make_variants(options, situation, log)[0].fit;
   const FitResult result =
-      watched_fit(clip, split, fit_options(options, session, variants[0].fit), options, log);
+      watched_fit(clip, split, fit_options(options, session, chosen), options, log);
   const auto held_out = score_held_out(options, clip, whole, result.prompt, log);
   print_training(options, session, {variants[0].name, split, result, held_out});
   log.note(cat(result.kept ? "kept '" : "wrote '", result.path, "', with run.json beside it"));

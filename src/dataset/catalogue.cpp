@@ -131,19 +131,4 @@ std::string default_template(const std::string& dataset_name) {
   return set != nullptr ? set->info.text : dataset::kPhoto;
 }
 
-std::string fill_template(const std::string& text, const std::string& class_name) {
-  std::string name = class_name;
-  for (char& c : name) c = c == '_' ? ' ' : c;
-  std::string filled;
-  size_t from = 0, slots = 0;
-  for (size_t at; (at = text.find("{}", from)) != std::string::npos; from = at + 2, ++slots) {
-    filled += text.substr(from, at - from) + name;
-  }
-  if (slots == 0) {
-    fail(ErrorKind::kUsage, "the template '", text,
-         "' has no '{}', where the class name goes; for example: a photo of a {}.");
-  }
-  return filled + text.substr(from);
-}
-
 }  // namespace qprompt

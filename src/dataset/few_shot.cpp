@@ -116,15 +116,4 @@ Split select_half(const Split& split, Half half) {
   return selected;
 }
 
-std::string half_name(Half half) {
-  switch (half) {
-    case Half::kBase:
-      return "base";
-    case Half::kNew:
-      return "new";
-    default:
-      return "all";
-  }
-}
-
 }  // namespace qprompt

@@ -4,20 +4,6 @@
 #include "qprompt/eval.h"
 
 namespace qprompt {
-namespace {
-
-at::Tensor unit_rows(const at::Tensor& rows) {
-  return rows / rows.norm(2, -1, true).clamp_min(1e-12);
-}
-
-}  // namespace
-
-at::Tensor class_logits(const Clip& clip, const at::Tensor& image, const at::Tensor& classes) {
-  check_shape(image, {-1, clip.config().embed_dim}, "image features");
-  check_shape(classes, {-1, clip.config().embed_dim}, "class features");
-  return clip.logit_scale() * at::mm(unit_rows(image), unit_rows(classes).t());  // (N, C)
-}
-
 Score score_features(const Clip& clip, const FeatureSet& set, const std::vector<Item>& items,
                      const at::Tensor& classes, const std::vector<std::string>& class_names) {
   const at::NoGradGuard no_grad;

@@ -7,16 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "method/kinds.h"
 #include "qprompt/base.h"
 
 namespace qprompt {
-
-/// The field's four ways of measuring a prompt: train on the base half and test both halves; train
-/// on K images a class and test all classes; train on one data set and test others, or shifted
-/// versions of itself.
-enum class Protocol { kBaseToNew, kFewShot, kCrossDataset, kDomain };
-/// "base-to-new", "few-shot", "cross-dataset", "domain"; the choices of a recipe's `protocol`.
-const std::vector<std::string>& protocol_names();
 
 /// What an experiment is called, and how its cells are laid out in a report.
 struct Heading {

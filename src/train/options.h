@@ -6,13 +6,11 @@
 #include <vector>
 
 #include "base/observer.h"
+#include "method/method.h"
 #include "qprompt/base.h"
 #include "qprompt/quant.h"
 
 namespace qprompt {
-
-/// When values are quantized: never, at every training step, or once after training.
-enum class Quantization { kNone, kAware, kPostTraining };
 
 /// Where an interrupted run goes on from. `key` digests everything that decides the result; a
 /// checkpoint with another key is refused (kContent), since it belongs to another run.
@@ -21,11 +19,6 @@ struct Resume {
   std::string key;
 };
 
-/// One term of an objective: its word and weight; the terms of a group share a gradient.
-struct TermUse {
-  std::string term, weight = "1";
-  int group = 0;
-};
 /// What is minimised. Terms: cross-entropy, kl, kl-elements, l1-image, l1-text, cosine-text. Rules:
 /// sum; project (ProGrad), whose first group's loss is followed.
 struct ObjectiveOptions {

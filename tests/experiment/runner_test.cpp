@@ -141,7 +141,7 @@ TEST_F(RunnerTest, BaseToNewTrainsOnTheBaseHalfAndTestsBothFromTheFiles) {
   const TestSet fresh = open_test_set(clip, split, Half::kNew, features, log_);
   const auto store = sqlite_store(db(), StoreMode::kReadOnly);
   const TrainedPrompt prompt = decode_prompt(store->get(prompt_id(cell.training)), "the prompt");
-  EXPECT_EQ(prompt.half, StoredHalf::kBase);
+  EXPECT_EQ(prompt.half, ClassSubset::kBase);
   const Score score = score_prompt(clip, prompt, fresh);
   EXPECT_EQ(score.predictions, cell.scores[1].predictions);
   EXPECT_EQ(score.confidences, cell.scores[1].confidences);
@@ -200,7 +200,7 @@ TEST_F(RunnerTest, AnImageThatBrokeBehindTheCacheIsNotScoredAsItsNeighbour) {
   const Clip clip = Clip::load(demo_clip(), {});
   const Split split = load_split({folder_ / "garments", ""}, log);
   FitOptions fit;
-  fit.context.kind = PromptKind::kVpt;
+  fit.method = MethodOptions("vpt");
   fit.train.epochs = 1;
   fit.train.batch = 8;
   fit.features.cache = "none";

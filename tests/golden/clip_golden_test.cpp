@@ -2,7 +2,8 @@
 #include "golden/oracle.h"
 
 #include "qprompt/image.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
+#include "learner/texts.h"
 
 namespace qprompt {
 namespace {

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "golden/oracle.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {

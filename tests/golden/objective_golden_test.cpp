@@ -61,10 +61,10 @@ TEST(GoldenObjective, KgCoOpsCosineTermAndItsThreeSteps) {
   QPROMPT_NEEDS_VOCABULARY();
   const WeightStore truth = read_weights(golden::file("oracle_kgcoop.safetensors"));
   const Clip clip = golden::load(golden::any_layout());
-  ContextOptions context;
-  context.n_ctx = std::stoll(truth.metadata.at("n_ctx"));
-  context.init_words.clear();
-  const auto learner = make_coop(clip, oracle_names(), context);
+  MethodOptions context("coop");
+  context.set("n-ctx", std::stoll(truth.metadata.at("n_ctx")));
+  context.set("init", "");
+  const auto learner = make_learner(clip, oracle_names(), context);
   const Model model{clip, *learner, {}, {}, unit(truth.at("reference_text_features"))};
   const Batch batch{unit(truth.at("image_features")), {}, truth.at("labels").to(at::kLong)};
   const Objective whole =
@@ -132,12 +132,11 @@ TEST(GoldenObjective, PromptSrcsFourTermsAndTheirThreeSteps) {
   const WeightStore oracle = read_weights(golden::file("oracle.safetensors"));
   const auto number = [&](const char* key) { return std::stoll(truth.metadata.at(key)); };
   const Clip clip = golden::load(golden::any_layout());
-  ContextOptions context;
-  context.kind = PromptKind::kIvlp;
-  context.n_ctx = number("n_ctx_text");
-  context.depth = number("depth_text");
-  context.vision_ctx = number("n_ctx_vision");
-  context.vision_depth = number("depth_vision");
+  MethodOptions context("ivlp");
+  context.set("n-ctx", number("n_ctx_text"));
+  context.set("depth", number("depth_text"));
+  context.set("vision-ctx", number("n_ctx_vision"));
+  context.set("vision-depth", number("depth_vision"));
   const auto learner = make_learner(clip, oracle_names(), context);
   const Model model{clip, *learner, {}, {}, unit(truth.at("frozen_text_features_mean"))};
   const Batch batch{{}, oracle.at("preprocessed"), truth.at("labels").to(at::kLong)};

@@ -1,6 +1,6 @@
 // Ten training steps and the learning rates of the reference.
 #include "golden/oracle.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "qprompt/train.h"
 
 namespace qprompt {
@@ -16,7 +16,7 @@ TEST(GoldenTraining, TenStepsFollowTheReference) {
   const auto names = golden::read_json(golden::file("oracle.json"))
                          .at("class_names")
                          .get<std::vector<std::string>>();
-  const auto learner = make_coop(clip, names, ContextOptions{});
+  const auto learner = make_learner(clip, names, MethodOptions());
   const at::Tensor labels = truth.at("labels").to(at::kLong).contiguous();  // (B)
   TrainingData data;
   data.features = features.at("image_features").unsqueeze(0);  // (1, B, E)

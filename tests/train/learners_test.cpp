@@ -40,9 +40,9 @@ Split pictures() {
   return split;
 }
 
-FitOptions quick(PromptKind kind) {
+FitOptions quick(const std::string& kind) {
   FitOptions options;
-  options.context.kind = kind;
+  options.method = MethodOptions(kind);
   options.train.epochs = 3;
   options.train.batch = 4;
   options.train.learning_rate = 0.01;
@@ -63,7 +63,7 @@ Score score(const TrainedPrompt& prompt, const Split& split) {
   return score_logits(classes.logits(set.features[0]), set, split.test, split.class_names);
 }
 
-class EveryLearner : public ::testing::TestWithParam<PromptKind> {};
+class EveryLearner : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(EveryLearner, TrainsToTheSameBytesTwiceAndScoresWhatItWrote) {
   const Split split = pictures();
@@ -75,7 +75,7 @@ TEST_P(EveryLearner, TrainsToTheSameBytesTwiceAndScoresWhatItWrote) {
   options.out = folder / "b";
   const FitResult second = fit_prompt(tiny(), split, options, log);
   EXPECT_EQ(read_all(first.path), read_all(second.path));
-  EXPECT_EQ(static_cast<int>(first.prompt.method), static_cast<int>(GetParam()));
+  EXPECT_EQ(first.prompt.method, GetParam());
   const Score result = score(first.prompt, split);
   EXPECT_EQ(result.total, 8);
   for (int64_t label : result.predictions) EXPECT_LT(label, 3);
@@ -95,7 +95,7 @@ TEST_P(EveryLearner, LearnsEveryTensor) {
   options.train.optimizer.weight_decay = 0;  // which would move what has no gradient
   const FitResult trained = fit_prompt(tiny(), split, options, log);
   Rng rng(options.train.seed);
-  const auto learner = make_learner(tiny(), split.class_names, options.context);
+  const auto learner = make_learner(tiny(), split.class_names, options.method);
   const auto start = learner->initial_values(rng);
   for (size_t i = 0; i < start.size(); ++i) {
     const at::Tensor end =
@@ -105,19 +105,19 @@ TEST_P(EveryLearner, LearnsEveryTensor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryLearner,
-                         ::testing::Values(PromptKind::kCoOp, PromptKind::kCoCoOp,
-                                           PromptKind::kMaPLe, PromptKind::kIvlp, PromptKind::kVpt,
-                                           PromptKind::kDeepText));
+                         ::testing::Values("coop", "cocoop",
+                                           "maple", "ivlp", "vpt",
+                                           "deep-text"));
 
 TEST(ImageSideTraining, GoesOnAfterACheckpointToTheSameBytes) {
   const Split split = pictures();
   Log log;
   TempFolder folder;
-  FitOptions options = quick(PromptKind::kMaPLe);
+  FitOptions options = quick("maple");
   options.out = folder / "whole";
   const std::string whole = read_all(fit_prompt(tiny(), split, options, log).path);
   // A run that dies: the third epoch's pixels never come.
-  const auto learner = make_learner(tiny(), split.class_names, options.context);
+  const auto learner = make_learner(tiny(), split.class_names, options.method);
   const TrainingPixels pixels(tiny(), split.image_root, split.train, {2, 1, 64, {}});
   TrainingData data;
   for (const Item& item : split.train) data.labels.push_back(item.label);
@@ -140,8 +140,7 @@ TEST(ImageSideTraining, GoesOnAfterACheckpointToTheSameBytes) {
 }
 
 TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
+  MethodOptions options("maple");
   const Split split = pictures();
   const auto learner = make_learner(tiny(), split.class_names, options);
   const Chunks roomy = choose_chunks(tiny(), *learner, 0, int64_t{1} << 30);
@@ -172,8 +171,7 @@ TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
 }
 
 TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
-  ContextOptions options;
-  options.kind = PromptKind::kCoCoOp;
+  MethodOptions options("cocoop");
   const auto learner = make_learner(tiny(), {"ant", "bee", "cow"}, options);
   const at::Tensor raw = at::arange(3 * tiny().config().embed_dim).view({3, -1}).sin();
   const at::Tensor features = raw / raw.norm(2, -1, true);  // (B, E)
@@ -204,7 +202,7 @@ TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
 TEST(ConditionalPrompts, HaveNoMatrixOfClasses) {
   const Split split = pictures();
   Log log;
-  const FitResult trained = fit_prompt(tiny(), split, quick(PromptKind::kCoCoOp), log);
+  const FitResult trained = fit_prompt(tiny(), split, quick("cocoop"), log);
   EXPECT_THROW(class_matrix(tiny(), trained.prompt, split.class_names), Error);
 }
 
@@ -222,19 +220,19 @@ std::string refusal(const TrainedPrompt& prompt) {
 TEST(HostilePrompts, OfGoodFormButAnotherShapeAreRefusedAsContent) {
   const Split split = pictures();
   Log log;
-  const auto train = [&](PromptKind kind) {
+  const auto train = [&](const std::string& kind) {
     FitOptions options = quick(kind);
     options.train.quantization = Quantization::kNone;
     options.train.epochs = 1;
     return fit_prompt(tiny(), split, options, log).prompt;
   };
-  TrainedPrompt deep = train(PromptKind::kDeepText);
+  TrainedPrompt deep = train("deep-text");
   deep.depth = 200;
   EXPECT_NE(refusal(deep).find("depth 200"), std::string::npos) << refusal(deep);
-  TrainedPrompt words = train(PromptKind::kMaPLe);
+  TrainedPrompt words = train("maple");
   words.initial_words = "photo";
   EXPECT_NE(refusal(words).find("does not fit its model"), std::string::npos);
-  TrainedPrompt rows = train(PromptKind::kVpt);
+  TrainedPrompt rows = train("vpt");
   rows.n_ctx = 5000;
   for (StoredTensor& tensor : rows.tensors) {
     tensor.shape[0] = 5000;
@@ -248,7 +246,7 @@ TEST(HostilePrompts, OfGoodFormButAnotherShapeAreRefusedAsContent) {
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kContent);
   }
-  TrainedPrompt width = train(PromptKind::kMaPLe);
+  TrainedPrompt width = train("maple");
   width.width = 64;
   width.tensors[0].shape = {2, 64};
   EXPECT_NE(refusal(width).find("another shape"), std::string::npos);
@@ -257,7 +255,7 @@ TEST(HostilePrompts, OfGoodFormButAnotherShapeAreRefusedAsContent) {
 TEST(ClassifierOfEveryLearner, AnswersAsTheScoreDoes) {
   const Split split = pictures();
   Log log;
-  for (const PromptKind kind : {PromptKind::kMaPLe, PromptKind::kCoCoOp, PromptKind::kVpt}) {
+  for (const char* kind : {"maple", "cocoop", "vpt"}) {
     const FitResult trained = fit_prompt(tiny(), split, quick(kind), log);
     const Score scored = score(trained.prompt, split);
     const Classifier classifier(tiny(), trained.prompt, split.class_names);
@@ -269,9 +267,8 @@ TEST(ClassifierOfEveryLearner, AnswersAsTheScoreDoes) {
 }
 
 TEST(QuantizedTensors, AreThePapersUnlessTheUserNamesThem) {
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
-  options.depth = 2;
+  MethodOptions options("maple");
+  options.set("depth", 2);
   const auto specs = make_learner(tiny(), {"ant", "bee"}, options)->parameters();
   // ctx, deep.1, proj.0.weight, proj.0.bias, proj.1.weight, proj.1.bias
   using Chosen = std::vector<bool>;

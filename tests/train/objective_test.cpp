@@ -107,8 +107,8 @@ class ToyMethod : public ::testing::Test {
   }
 
   Clip clip_ = testing_support::open_tiny_clip();
-  std::unique_ptr<PromptLearner> learner_ =
-      make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
+  std::unique_ptr<Learner> learner_ =
+      make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
 };
 
 TEST_F(ToyMethod, ATermWithoutWeightLeavesCoOpsBytes) {

@@ -47,7 +47,7 @@ std::vector<Cell> images_cells(const std::vector<Cell>& cells, const FeatureOpti
     if (!cell.error.empty()) continue;
     for (const TestList& list : cell.tests) add_list(images_of(list.dataset, images), list);
     if (cell.kind != CellKind::kPrompt) continue;
-    if (prompts_images(cell.training.fit.context.kind)) continue;  // reads pixels
+    if (cell.training.fit.method.method().reads == Reads::kPixels) continue;  // reads pixels
     add_reader(images_of(cell.dataset, images), cell.training);
   }
   return images;

@@ -133,7 +133,7 @@ std::string name_of_plan(const Heading& heading, const std::vector<Entry>& entri
   Digest digest;
   for (const Entry& entry : entries) digest.update_text(entry_id(entry));
   constexpr size_t kDigits = 8;
-  return protocol_names()[static_cast<size_t>(heading.protocol)] + "-" +
+  return protocols()[static_cast<size_t>(heading.protocol)] + "-" +
          digest.hex().substr(0, kDigits);
 }
 

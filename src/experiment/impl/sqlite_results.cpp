@@ -21,7 +21,7 @@ Heading SqliteStore::read_heading(const std::string& experiment) const {
       "WHERE name = ?");
   row.bind(experiment);
   if (!row.step()) refuse_unknown(experiment, names(), "'" + database_.path() + "'");
-  const auto& known = protocol_names();
+  const auto& known = protocols();
   const auto protocol = std::find(known.begin(), known.end(), row.text(1));
   if (protocol == known.end()) {
     qprompt::fail(ErrorKind::kContent, damaged(), " is damaged: unknown protocol '", row.text(1),

@@ -100,7 +100,6 @@ Table score_csv(const StudyResult& result) {
                "payload_bytes", "seeds", "base_mean", "base_std", "new_mean", "new_std", "h_mean",
                "h_std", "fits_mean"},
               {}};
-  const char* quantization[] = {"none", "aware", "post-training"};
   const char* schedule[] = {"every-step", "once", "adaptive"};
   for (const StudyRow& row : result.rows) {
     const StudyScore s = study_score(row);
@@ -110,7 +109,7 @@ Table score_csv(const StudyResult& result) {
     const bool adaptive = fits && set.quantizer.schedule == Schedule::kAdaptive;
     table.rows.push_back(
         {study_part_names()[static_cast<size_t>(row.part)], row.label,
-         quantization[static_cast<size_t>(set.quantization)], codes ? cat(set.quantizer.bits) : "",
+         quantizations()[static_cast<size_t>(set.quantization)], codes ? cat(set.quantizer.bits) : "",
          codes ? (set.quantizer.normalise ? "true" : "false") : "",
          fits ? schedule[static_cast<size_t>(set.quantizer.schedule)] : "",
          adaptive ? cat(set.quantizer.interval) : "",

@@ -243,7 +243,7 @@ void begin_training(Training& training) {
 
 }  // namespace
 
-TrainResult run_training(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult run_training(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options, const FileOf& file_of) {
   const double started = now_seconds();
   const Run run = prepare_run(clip, learner, data, options);
@@ -267,7 +267,7 @@ TrainResult run_training(const Clip& clip, const PromptLearner& learner, const T
 
 namespace qprompt {
 
-TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult train_prompt(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options) {
   return train::run_training(clip, learner, data, options, nullptr);
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "qprompt/artifact.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "train/impl/state.h"
 
 namespace qprompt::train {

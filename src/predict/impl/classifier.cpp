@@ -1,14 +1,21 @@
+#include "predict/classifier.h"
+
 #include <algorithm>
 
 #include "base/aten.h"
-#include "qprompt/eval.h"
-#include "qprompt/image.h"
 
 namespace qprompt {
+
+Classifier::Classifier(const Clip& clip, const TrainedPrompt& prompt)
+    : Classifier(clip, prompt, prompt.class_names) {}
 
 Classifier::Classifier(const Clip& clip, const TrainedPrompt& prompt,
                        std::vector<std::string> class_names)
     : clip_(clip), names_(std::move(class_names)) {
+  if (names_.empty()) {
+    fail(ErrorKind::kUsage,
+         "this prompt's file does not name its classes; give their names (--labels)");
+  }
   prompted_.emplace(clip, prompt, names_);
 }
 

@@ -5,7 +5,8 @@
 
 #include <functional>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
+#include "learner/texts.h"
 #include "support/tiny_clip.h"
 
 namespace qprompt {
@@ -18,15 +19,14 @@ const Clip& tiny() {
   return clip;
 }
 
-ContextOptions of_kind(PromptKind kind, int64_t n_ctx = 2, int64_t depth = 1) {
-  ContextOptions options;
-  options.kind = kind;
-  options.n_ctx = n_ctx;
-  options.depth = depth;
+MethodOptions of_kind(const std::string& kind, int64_t n_ctx = 2, int64_t depth = 1) {
+  MethodOptions options(kind);
+  options.set("n-ctx", n_ctx);
+  if (options.has("depth")) options.set("depth", depth);
   return options;
 }
 
-Values start(const PromptLearner& learner, uint64_t seed = 1) {
+Values start(const Learner& learner, uint64_t seed = 1) {
   Rng rng(seed);
   return learner.initial_values(rng);
 }
@@ -41,7 +41,7 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).norm() / b.norm()).item<double>();
 }
 
-std::string error_of(const ContextOptions& options, ErrorKind kind) {
+std::string error_of(const MethodOptions& options, ErrorKind kind) {
   try {
     make_learner(tiny(), {"cat", "dog"}, options);
   } catch (const Error& error) {
@@ -55,29 +55,31 @@ std::string error_of(const ContextOptions& options, ErrorKind kind) {
 const std::vector<std::string> kNames{"cat", "golden retriever", "sea"};
 
 TEST(DeepPrompts, OfDepthOneWithoutVisionEqualCoOpWithTheOtherWordsInTheNames) {
-  const auto deep = make_learner(tiny(), kNames, of_kind(PromptKind::kDeepText));
+  const auto deep = make_learner(tiny(), kNames, of_kind("deep-text"));
   std::vector<std::string> prefixed;
   for (const std::string& name : kNames) prefixed.push_back("of a " + name);
-  const auto coop = make_coop(tiny(), prefixed, {2, "a photo", ClassPosition::kEnd, false});
+  MethodOptions two("coop");
+  two.set("init", "a photo");
+  const auto coop = make_learner(tiny(), prefixed, two);
   const Values values = start(*deep);
   EXPECT_TRUE(at::equal(values.at(0), start(*coop).at(0)));
-  EXPECT_FALSE(deep->prompts_images());
+  EXPECT_FALSE(deep->method().reads == Reads::kPixels);
   EXPECT_TRUE(at::equal(tiny().encode_text(deep->prompts(values)),
                         tiny().encode_text(coop->prompts(values))));
 }
 
 TEST(DeepPrompts, OfMaPLeWithProjectionsOfZeroAreThoseOfDeepText) {
-  const auto maple = make_learner(tiny(), kNames, of_kind(PromptKind::kMaPLe, 2, 2));
-  const auto text = make_learner(tiny(), kNames, of_kind(PromptKind::kDeepText, 2, 2));
+  const auto maple = make_learner(tiny(), kNames, of_kind("maple", 2, 2));
+  const auto text = make_learner(tiny(), kNames, of_kind("deep-text", 2, 2));
   const Values values = start(*maple);
   EXPECT_TRUE(at::equal(tiny().encode_text(maple->prompts(values)),
                         tiny().encode_text(text->prompts({values[0], values[1]}))));
 }
 
 TEST(DeepPrompts, OfIvlpAreCoOpInTheTextsAndVptInTheImages) {
-  const auto ivlp = make_learner(tiny(), kNames, of_kind(PromptKind::kIvlp, 4, 1));
-  const auto coop = make_coop(tiny(), kNames, {});
-  const auto vpt = make_learner(tiny(), kNames, of_kind(PromptKind::kVpt, 4, 1));
+  const auto ivlp = make_learner(tiny(), kNames, of_kind("ivlp", 4, 1));
+  const auto coop = make_learner(tiny(), kNames, MethodOptions("coop"));
+  const auto vpt = make_learner(tiny(), kNames, of_kind("vpt", 4, 1));
   const Values values = start(*ivlp);
   ASSERT_EQ(values.size(), 2u);
   EXPECT_TRUE(at::equal(tiny().encode_text(ivlp->prompts(values)),
@@ -91,9 +93,9 @@ TEST(DeepPrompts, OfIvlpAreCoOpInTheTextsAndVptInTheImages) {
 }
 
 TEST(DeepPrompts, OfIvlpTakeRowsAndDepthOfTheImagesByThemselves) {
-  ContextOptions options = of_kind(PromptKind::kIvlp, 2, 2);
-  options.vision_ctx = 5;
-  options.vision_depth = 1;
+  MethodOptions options = of_kind("ivlp", 2, 2);
+  options.set("vision-ctx", 5);
+  options.set("vision-depth", 1);
   const auto learner = make_learner(tiny(), kNames, options);
   const int64_t width = tiny().config().image_width;
   EXPECT_EQ(learner->image_prompts(start(*learner)).learned.sizes(),
@@ -102,7 +104,7 @@ TEST(DeepPrompts, OfIvlpTakeRowsAndDepthOfTheImagesByThemselves) {
 }
 
 TEST(DeepPrompts, ReplaceTheirRowsBeforeTheDeeperBlocks) {
-  for (const PromptKind kind : {PromptKind::kMaPLe, PromptKind::kVpt}) {
+  for (const char* kind : {"maple", "vpt"}) {
     const auto learner = make_learner(tiny(), kNames, of_kind(kind, 2, 2));
     Values values = start(*learner);
     const at::Tensor before = tiny().encode_image(pixels(), learner->image_prompts(values));
@@ -121,7 +123,7 @@ double slope(const std::function<double(const at::Tensor&)>& f, const at::Tensor
 }
 
 TEST(DeepPrompts, GradientOfTheImageRowsIsTheSlopeInChunksAndInOne) {
-  const auto learner = make_learner(tiny(), kNames, of_kind(PromptKind::kVpt, 2, 2));
+  const auto learner = make_learner(tiny(), kNames, of_kind("vpt", 2, 2));
   const at::Tensor images = pixels();
   at::manual_seed(5);
   // Of the size of other rows, so that a step of the slope is small against them.
@@ -143,7 +145,7 @@ TEST(DeepPrompts, GradientOfTheImageRowsIsTheSlopeInChunksAndInOne) {
 TEST(DeepPrompts, OfDepthOneHaveTheirWholeGradientThroughManyBlocks) {
   const Clip clip = Clip::load(QPROMPT_SOURCE_DIR "/assets/demo/clip/model.safetensors", {});
   ASSERT_GT(clip.config().image_layers, 2);
-  const auto learner = make_learner(clip, kNames, of_kind(PromptKind::kVpt, 2, 1));
+  const auto learner = make_learner(clip, kNames, of_kind("vpt", 2, 1));
   const int64_t size = clip.config().image_size;
   const at::Tensor images = at::arange(2 * 3 * size * size).view({2, 3, size, size}).sin();
   const at::Tensor rows = 50 * learner->image_prompts(start(*learner)).learned;  // (1, n, W)
@@ -160,7 +162,7 @@ TEST(DeepPrompts, OfDepthOneHaveTheirWholeGradientThroughManyBlocks) {
 }
 
 TEST(DeepPrompts, DeeperProjectionsStartAsCopiesOfOne) {
-  const auto learner = make_learner(tiny(), kNames, of_kind(PromptKind::kMaPLe, 2, 2));
+  const auto learner = make_learner(tiny(), kNames, of_kind("maple", 2, 2));
   const auto specs = learner->parameters();
   const std::vector<std::string> names{"ctx",         "deep.1",        "proj.0.weight",
                                        "proj.0.bias", "proj.1.weight", "proj.1.bias"};
@@ -177,39 +179,33 @@ TEST(DeepPrompts, DeeperProjectionsStartAsCopiesOfOne) {
 }
 
 TEST(DeepPrompts, AreRefusedWhereTheModelOrTheMethodHasNoPlaceForThem) {
-  EXPECT_NE(error_of(of_kind(PromptKind::kMaPLe, 2, 9), ErrorKind::kUsage).find("2 blocks"),
+  EXPECT_NE(error_of(of_kind("maple", 2, 9), ErrorKind::kUsage).find("2 blocks"),
             std::string::npos);
-  EXPECT_NE(error_of(of_kind(PromptKind::kMaPLe, 5), ErrorKind::kUsage).find("4 tokens"),
+  EXPECT_NE(error_of(of_kind("maple", 5), ErrorKind::kUsage).find("4 tokens"),
             std::string::npos);
-  ContextOptions middle = of_kind(PromptKind::kIvlp);
-  middle.position = ClassPosition::kMiddle;
-  error_of(middle, ErrorKind::kUsage);
-  ContextOptions specific = of_kind(PromptKind::kCoCoOp, 0);
-  specific.class_specific = true;
-  error_of(specific, ErrorKind::kUsage);
   PackedPrompts outside =
-      make_learner(tiny(), kNames, of_kind(PromptKind::kDeepText, 2, 2))
-          ->prompts(start(*make_learner(tiny(), kNames, of_kind(PromptKind::kDeepText, 2, 2))));
+      make_learner(tiny(), kNames, of_kind("deep-text", 2, 2))
+          ->prompts(start(*make_learner(tiny(), kNames, of_kind("deep-text", 2, 2))));
   outside.deep[0][0].row = outside.prefix;
   EXPECT_THROW(tiny().encode_text(outside), Error);
 }
 
 TEST(DeepPrompts, DefaultDepthIsNineOrAllBlocks) {
-  const auto learner = make_learner(tiny(), kNames, of_kind(PromptKind::kMaPLe, 0, 0));
-  EXPECT_EQ(learner->depth(), std::min<int64_t>(9, tiny().config().text_layers));
-  EXPECT_EQ(learner->n_ctx(), 2);
+  const auto learner = make_learner(tiny(), kNames, of_kind("maple", 0, 0));
+  EXPECT_EQ(learner->options().whole("depth"), std::min<int64_t>(9, tiny().config().text_layers));
+  EXPECT_EQ(learner->options().whole("n-ctx"), 2);
 }
 
 TEST(CoCoOp, WithAMetaNetOfZeroIsCoOp) {
-  const auto learner = make_learner(tiny(), kNames, of_kind(PromptKind::kCoCoOp, 0));
+  const auto learner = make_learner(tiny(), kNames, of_kind("cocoop", 0));
   Values values = start(*learner);
-  EXPECT_TRUE(learner->conditional());
+  EXPECT_TRUE(learner->method().text_by_image);
   EXPECT_FALSE(learner->parameters()[2].quantized);
   const at::Tensor image = at::ones({tiny().config().embed_dim});
   const auto features = [&] { return tiny().encode_text(learner->prompts_for(values, image)); };
   const at::Tensor shifted = features();
   for (size_t i = 1; i < values.size(); ++i) values[i] = at::zeros_like(values[i]);
-  const auto coop = make_coop(tiny(), kNames, {});
+  const auto coop = make_learner(tiny(), kNames, MethodOptions("coop"));
   EXPECT_TRUE(at::equal(features(), tiny().encode_text(coop->prompts({values[0]}))));
   EXPECT_GT(distance(shifted, features()), 1e-4);
 }

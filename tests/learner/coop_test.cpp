@@ -1,7 +1,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
+#include "learner/texts.h"
 #include "support/tiny_clip.h"
 
 namespace qprompt {
@@ -9,10 +10,20 @@ namespace {
 
 using testing_support::open_tiny_clip;
 
+MethodOptions coop(int64_t n_ctx = 0, const std::string& words = "a photo of a",
+                   ClassPosition position = ClassPosition::kEnd, bool class_specific = false) {
+  MethodOptions options("coop");
+  options.set("n-ctx", n_ctx);
+  options.set("init", words);
+  options.set("class-position", position_name(position));
+  options.set("class-specific", std::string(class_specific ? "true" : "false"));
+  return options;
+}
+
 TEST(CoOpTest, WithTheTokensOfTheWordsItEqualsTheHandWrittenText) {
   const Clip clip = open_tiny_clip();
   const std::vector<std::string> names{"red apple", "granny_smith", "T-shirt/top"};
-  const auto learner = make_coop(clip, names, ContextOptions{});
+  const auto learner = make_learner(clip, names, coop());
   Rng rng(1);
   const at::Tensor learned = clip.encode_text(learner->prompts(learner->initial_values(rng)));
   const at::Tensor written =
@@ -23,12 +34,12 @@ TEST(CoOpTest, WithTheTokensOfTheWordsItEqualsTheHandWrittenText) {
 
 TEST(CoOpTest, TheContextLengthComesFromTheWordsOrIsChecked) {
   const Clip clip = open_tiny_clip();
-  EXPECT_EQ(make_coop(clip, {"a", "b"}, {0, "a photo of a", ClassPosition::kEnd, false})->n_ctx(),
+  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(0, "a photo of a", ClassPosition::kEnd, false))->options().whole("n-ctx"),
             4);
-  EXPECT_EQ(make_coop(clip, {"a", "b"}, {0, "", ClassPosition::kEnd, false})->n_ctx(), 4);
-  EXPECT_EQ(make_coop(clip, {"a", "b"}, {7, "", ClassPosition::kEnd, false})->n_ctx(), 7);
+  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(0, "", ClassPosition::kEnd, false))->options().whole("n-ctx"), 4);
+  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(7, "", ClassPosition::kEnd, false))->options().whole("n-ctx"), 7);
   try {
-    make_coop(clip, {"a", "b"}, {3, "a photo of a", ClassPosition::kEnd, false});
+    make_learner(clip, {"a", "b"}, coop(3, "a photo of a", ClassPosition::kEnd, false));
     ADD_FAILURE();
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kUsage);
@@ -41,7 +52,7 @@ TEST(CoOpTest, PositionsPutTheSameRowsInOtherPlaces) {
   std::vector<size_t> rows;
   for (ClassPosition position :
        {ClassPosition::kEnd, ClassPosition::kMiddle, ClassPosition::kFront}) {
-    const auto learner = make_coop(clip, names, {4, "", position, false});
+    const auto learner = make_learner(clip, names, coop(4, "", position, false));
     Rng rng(2);
     const PackedPrompts packed = learner->prompts(learner->initial_values(rng));
     ASSERT_EQ(packed.classes.size(), 2u);
@@ -65,11 +76,11 @@ TEST(CoOpTest, PositionsPutTheSameRowsInOtherPlaces) {
 TEST(CoOpTest, SharedContextsShareTheirRowsAndSpecificOnesDoNot) {
   const Clip clip = open_tiny_clip();
   const std::vector<std::string> names{"red apple", "hot-air balloon"};
-  EXPECT_GE(make_coop(clip, names, {4, "", ClassPosition::kEnd, false})
+  EXPECT_GE(make_learner(clip, names, coop(4, "", ClassPosition::kEnd, false))
                 ->prompts({at::zeros({4, clip.config().text_width})})
                 .prefix,
             5);
-  EXPECT_EQ(make_coop(clip, names, {4, "", ClassPosition::kEnd, true})
+  EXPECT_EQ(make_learner(clip, names, coop(4, "", ClassPosition::kEnd, true))
                 ->prompts({at::zeros({2, 4, clip.config().text_width})})
                 .prefix,
             1);
@@ -77,7 +88,7 @@ TEST(CoOpTest, SharedContextsShareTheirRowsAndSpecificOnesDoNot) {
 
 TEST(CoOpTest, RandomStartsDependOnTheSeedOnly) {
   const Clip clip = open_tiny_clip();
-  const auto learner = make_coop(clip, {"a", "b"}, {8, "", ClassPosition::kEnd, false});
+  const auto learner = make_learner(clip, {"a", "b"}, coop(8, "", ClassPosition::kEnd, false));
   Rng a(3), b(3), c(4);
   const at::Tensor first = learner->initial_values(a)[0];
   EXPECT_TRUE(at::equal(first, learner->initial_values(b)[0]));
@@ -90,7 +101,7 @@ TEST(CoOpTest, ANameThatDoesNotFitIsNamed) {
   std::string longest = "x";
   for (int i = 0; i < 80; ++i) longest += " x";
   try {
-    make_coop(clip, {"short", longest}, ContextOptions{});
+    make_learner(clip, {"short", longest}, coop());
     ADD_FAILURE();
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kContent);
@@ -100,9 +111,16 @@ TEST(CoOpTest, ANameThatDoesNotFitIsNamed) {
 
 TEST(CoOpTest, ValuesOfAnotherShapeAreRefused) {
   const Clip clip = open_tiny_clip();
-  const auto learner = make_coop(clip, {"a", "b"}, ContextOptions{});
+  const auto learner = make_learner(clip, {"a", "b"}, coop());
   EXPECT_THROW(learner->prompts({at::zeros({4, 3})}), Error);
   EXPECT_THROW(learner->prompts({}), Error);
+}
+
+TEST(Templates, AreFilledWithSpacesForUnderscores) {
+  EXPECT_EQ(fill_template("a photo of a {}.", "yin_yang"), "a photo of a yin yang.");
+  EXPECT_EQ(fill_template("{} texture.", "bubbly"), "bubbly texture.");
+  EXPECT_EQ(fill_template("my_own {} and {}", "{}_x"), "my_own {} x and {} x");
+  EXPECT_THROW(fill_template("a photo", "x"), Error);
 }
 
 }  // namespace

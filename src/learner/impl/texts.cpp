@@ -1,11 +1,11 @@
-#include "prompt/class_text.h"
+#include "learner/texts.h"
 
 #include <cmath>
 #include <functional>
 
 #include "base/aten.h"
 
-namespace qprompt::prompt {
+namespace qprompt {
 namespace {
 
 constexpr double kInitialDeviation = 0.02;
@@ -82,6 +82,19 @@ PackedPrompts pack_classes(const Clip& clip, const std::vector<std::string>& nam
   return pack_prompts(texts);
 }
 
+TextLayout layout_of(const MethodOptions& options) {
+  return {0, options.whole("n-ctx"), {},
+          static_cast<ClassPosition>(options.choice("class-position"))};
+}
+
+at::Tensor initial_context(const Clip& clip, const MethodOptions& options,
+                           const std::vector<int64_t>& shape, Rng& rng) {
+  const auto ids = clip.tokenizer().encode(options.text("init"));
+  if (ids.empty()) return random_rows(shape, rng);
+  const at::Tensor words = clip.token_embeddings(ids);  // (M, D)
+  return words.expand(shape).clone(at::MemoryFormat::Contiguous);
+}
+
 at::Tensor random_rows(const std::vector<int64_t>& shape, Rng& rng) {
   return drawn(shape, [&rng] { return kInitialDeviation * rng.normal(); });
 }
@@ -91,17 +104,31 @@ at::Tensor random_linear(const std::vector<int64_t>& shape, int64_t fan_in, Rng&
   return drawn(shape, [&rng, bound] { return bound * (2 * rng.uniform() - 1); });
 }
 
-void check_values(const std::vector<at::Tensor>& values, const std::vector<ParameterSpec>& specs) {
-  if (values.size() != specs.size()) {
-    fail(ErrorKind::kContent, "this prompt has ", specs.size(), " tensors, '", specs.front().name,
-         "' the first of them; got ", values.size());
-  }
-  for (size_t i = 0; i < specs.size(); ++i) {
-    if (values[i].sizes() != at::IntArrayRef(specs[i].shape)) {
-      fail(ErrorKind::kContent, "prompt tensor '", specs[i].name, "': shape ",
-           at::IntArrayRef(specs[i].shape), " expected, came ", values[i].sizes());
+PackedPrompts pack_texts(const Clip& clip, const std::vector<std::string>& texts) {
+  std::vector<std::vector<PackedRow>> rows;
+  rows.reserve(texts.size());
+  for (const std::string& text : texts) {
+    std::vector<PackedRow> one;
+    for (int64_t id : clip.tokenizer().encode_framed(text, clip.config().context_length)) {
+      one.push_back({.token = id});
     }
+    rows.push_back(std::move(one));
   }
+  return pack_prompts(rows);
 }
 
-}  // namespace qprompt::prompt
+std::string fill_template(const std::string& text, const std::string& class_name) {
+  const std::string name = spoken(class_name);
+  std::string filled;
+  size_t from = 0, slots = 0;
+  for (size_t at; (at = text.find("{}", from)) != std::string::npos; from = at + 2, ++slots) {
+    filled += text.substr(from, at - from) + name;
+  }
+  if (slots == 0) {
+    fail(ErrorKind::kUsage, "the template '", text,
+         "' has no '{}', where the class name goes; for example: a photo of a {}.");
+  }
+  return filled + text.substr(from);
+}
+
+}  // namespace qprompt
