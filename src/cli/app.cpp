@@ -14,15 +14,23 @@ Log make_log(const Session& session) {
 void add_model_options(CLI::App& command, ModelOptions& options, bool required) {
   command
       .add_option("--clip", options.clip,
-                  "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, or a .safetensors")
+                  "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, a .safetensors, or a "
+                  "model's name (ViT-B/16, org/name)")
       ->required(required);
   command.add_option("--vocab", options.vocab,
                      "its vocabulary, where it does not lie beside the model");
+  command.add_option("--activation", options.activation,
+                     "quick_gelu or gelu, where a checkpoint does not say it");
 }
 
 Clip open_clip(const ModelOptions& options, const Session& session, Log& log) {
   const double started = now_seconds();
-  Clip clip = Clip::load(options.clip, {options.vocab, session.device, session.dtype});
+  Clip clip = Clip::load(options.clip,
+                         {options.vocab, session.device, session.dtype, options.activation});
+  if (clip.config().activation_assumed) {
+    log.note("the checkpoint does not say its activation: OpenAI's quick_gelu is assumed "
+             "(--activation gelu for models that OpenCLIP trained without it)");
+  }
   log.note(cat("loaded '", options.clip, "' in ", duration(now_seconds() - started)));
   return clip;
 }
@@ -34,6 +42,8 @@ void add_data_options(CLI::App& command, ImagesOptions& options) {
       ->required();
   command.add_option("--dataset", options.data.dataset,
                      "a data set of CoOp's layout, for example dtd or OxfordFlowers");
+  command.add_flag("--partial", options.data.partial,
+                   "go on with those images of the data set that are there");
 }
 
 void add_classes_option(CLI::App& command, ImagesOptions& options) {

@@ -32,6 +32,7 @@ Log make_log(const Session& session);
 struct ModelOptions {
   std::string clip;
   std::string vocab;
+  std::string activation;
 };
 void add_model_options(CLI::App& command, ModelOptions& options, bool required = true);
 Clip open_clip(const ModelOptions& options, const Session& session, Log& log);
