@@ -25,11 +25,12 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool required) 
 
 Clip open_clip(const ModelOptions& options, const Session& session, Log& log) {
   const double started = now_seconds();
-  Clip clip = Clip::load(options.clip,
-                         {options.vocab, session.device, session.dtype, options.activation});
+  Clip clip =
+      Clip::load(options.clip, {options.vocab, session.device, session.dtype, options.activation});
   if (clip.config().activation_assumed) {
-    log.note("the checkpoint does not say its activation: OpenAI's quick_gelu is assumed "
-             "(--activation gelu for models that OpenCLIP trained without it)");
+    log.note(
+        "the checkpoint does not say its activation: OpenAI's quick_gelu is assumed "
+        "(--activation gelu for models that OpenCLIP trained without it)");
   }
   log.note(cat("loaded '", options.clip, "' in ", duration(now_seconds() - started)));
   return clip;

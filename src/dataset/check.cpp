@@ -97,9 +97,9 @@ std::vector<dataset::HashedFile> hash_files(const std::vector<const std::string*
   std::vector<dataset::HashedFile> hashed;
   for (size_t i = 0; i < checks.size(); ++i) {
     if (checks[i].missing || !checks[i].unreadable.empty() || sizes[checks[i].bytes] < 2) continue;
-    hashed.push_back({*paths[i], checks[i].digest ? *checks[i].digest
-                                                  : digest_of(read_image_file(files[i],
-                                                                              kMaxImageBytes))});
+    hashed.push_back({*paths[i], checks[i].digest
+                                     ? *checks[i].digest
+                                     : digest_of(read_image_file(files[i], kMaxImageBytes))});
   }
   return hashed;
 }
@@ -158,8 +158,8 @@ void note_use_of_part(const Split& split, DataReport& report) {
   const size_t listed = split.train.size() + split.val.size() + split.test.size();
   const size_t there = listed - std::min(listed, report.missing.size());
   if (there == 0) return;
-  report.notes.push_back(cat(there, " of ", listed,
-                             " images are there: --partial goes on with them alone"));
+  report.notes.push_back(
+      cat(there, " of ", listed, " images are there: --partial goes on with them alone"));
   if (split.folder.empty() || split.folder == split.image_root) return;
   std::error_code error;
   size_t folders = 0;
@@ -169,7 +169,8 @@ void note_use_of_part(const Split& split, DataReport& report) {
     folders += it->is_directory(ignored) ? 1 : 0;
   }
   if (folders < 2) return;
-  report.notes.push_back(cat("'", split.image_root, "' has ", folders, " folders of images: it can ",
+  report.notes.push_back(cat("'", split.image_root, "' has ", folders,
+                             " folders of images: it can ",
                              "be used as a plain folder with --data and no --dataset"));
 }
 

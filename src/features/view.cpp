@@ -37,8 +37,8 @@ std::string store_folder(const Clip& clip, const FeatureOptions& options, const 
   transform.update(pixels.std.data(), sizeof pixels.std);
   if (pixels.divisor != 255.0) transform.update_text(cat("divisor ", pixels.divisor));
   if (const TestTransform& cut = clip.config().transform; !view.random && cut != TestTransform{}) {
-    transform.update_text(cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ",
-                              cut.shorter_side));
+    transform.update_text(
+        cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ", cut.shorter_side));
   }
   return cat(root, "/features/", to_hex(clip.fingerprint()), "/", transform.hex());
 }

@@ -15,7 +15,9 @@ using dataset::parse_table;
 using dataset::TableRow;
 using Paths = std::vector<std::string>;
 
-Split load_tables(const std::string& path, Log& log) { return load_split({path, "", 1, true}, log); }
+Split load_tables(const std::string& path, Log& log) {
+  return load_split({path, "", 1, true}, log);
+}
 
 std::vector<std::string> shown(const std::vector<TableRow>& rows) {
   std::vector<std::string> out;
@@ -38,8 +40,9 @@ TEST(Tables, WithoutNamesTheFirstColumnIsThePath) {
 }
 
 TEST(Tables, QuotedCellsMayHoldSeparatorsQuotesAndLineBreaks) {
-  EXPECT_EQ(shown(parse_table("x.csv", "path,label\n\"a,b.jpg\",\"he said \"\"cat\"\"\"\n"
-                                       "\"c\nd.jpg\",dog\n")),
+  EXPECT_EQ(shown(parse_table("x.csv",
+                              "path,label\n\"a,b.jpg\",\"he said \"\"cat\"\"\"\n"
+                              "\"c\nd.jpg\",dog\n")),
             (Paths{"a,b.jpg|he said \"cat\"|", "c\nd.jpg|dog|"}));
 }
 
@@ -122,7 +125,10 @@ std::string tar_entry(const std::string& name, const std::string& content, char 
   std::memcpy(header.data(), name.data(), std::min<size_t>(name.size(), 100));
   std::snprintf(header.data() + 124, 12, "%011o", static_cast<unsigned>(content.size()));
   header[156] = type;
-  std::memcpy(header.data() + 257, "ustar\0" "00", 8);
+  std::memcpy(header.data() + 257,
+              "ustar\0"
+              "00",
+              8);
   unsigned sum = 8 * ' ';
   for (const char c : header) sum += static_cast<unsigned char>(c);
   std::snprintf(header.data() + 148, 8, "%06o", sum);
@@ -194,7 +200,8 @@ TEST(DataCheck, FindsEqualFilesUnderDifferentNames) {
     std::string notes;
     for (const auto& note : check_split(split, {.decode = decode}, log).notes) notes += note + "\n";
     EXPECT_NE(notes.find("both training and test images: 1 group, 'test/a/leaked.jpg = "
-                         "train/a/00.jpg'"), std::string::npos)
+                         "train/a/00.jpg'"),
+              std::string::npos)
         << notes;
     EXPECT_NE(notes.find("of different classes"), std::string::npos) << notes;
   }

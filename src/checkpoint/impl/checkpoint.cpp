@@ -90,8 +90,8 @@ Checkpoint open_folder(const fs::path& folder) {
 }
 
 Checkpoint open_file(const fs::path& path, const std::string& activation) {
-  WeightStore store = is_shard_index(path.string()) ? read_shards(path.string())
-                                                    : read_weights(path.string());
+  WeightStore store =
+      is_shard_index(path.string()) ? read_shards(path.string()) : read_weights(path.string());
   const bool of_training = is_open_clip_training(store);
   unwrap(store);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
