@@ -10,9 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kHfMark = "text_model.embeddings.token_embedding.weight";
-constexpr const char* kOpenAiMark = "token_embedding.weight";
-
 bool is_file(const fs::path& path) {
   std::error_code error;
   return fs::is_regular_file(path, error);
@@ -114,6 +111,7 @@ Checkpoint open_file(const fs::path& path, const std::string& activation) {
          "model. Say it with --activation: quick_gelu where the model's name ends in -quickgelu or "
          "it was trained on from OpenAI's weights, gelu otherwise");
   }
+  if (store.contains(cat("text.", kOpenAiMark))) merge_text_prefix(store);
   if (is_slip(store)) return open_slip(std::move(store));
   Checkpoint checkpoint;
   checkpoint.architecture = infer_openai(store, checkpoint.faults);
