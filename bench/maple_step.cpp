@@ -132,8 +132,7 @@ Json train(const Settings& settings, const Clip& clip, int64_t classes) {
   options.epochs = 1;
   options.batch = kBatch;
   options.quantizer.bits = 4;
-  Log log;
-  const TrainResult result = train_prompt(clip, *learner, data, options, log);
+  const TrainResult result = train_prompt(clip, *learner, data, options);
   return {{"seconds_a_step", result.train_seconds / double(result.steps)},
           {"class_chunk", result.class_chunk},
           {"image_chunk", result.image_chunk}};

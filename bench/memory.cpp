@@ -33,8 +33,7 @@ int run_side(const Settings& settings) {
   Rng rng(1);
   const auto rows = learner.prompts(learner.initial_values(rng)).rows.size();
   try {
-    Log log;
-    const TrainResult result = train_prompt(clip, learner, data, options, log);
+    const TrainResult result = train_prompt(clip, learner, data, options);
     return report_memory(
         loaded, {{"rows", rows}, {"seconds_a_step", result.train_seconds / double(result.steps)}});
   } catch (const Error&) {

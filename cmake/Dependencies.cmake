@@ -35,6 +35,10 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(MATIO REQUIRED IMPORTED_TARGET matio)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_package(SQLite3 REQUIRED)
+set(QPROMPT_SQLITE SQLite::SQLite3)  # CMake's older name of it
+if(TARGET SQLite3::SQLite3)
+  set(QPROMPT_SQLITE SQLite3::SQLite3)
+endif()
 # toml++ is used as headers only, so that nothing more is linked.
 find_path(QPROMPT_TOMLPP_INCLUDE toml++/toml.h REQUIRED)
 add_library(qprompt_tomlpp INTERFACE)

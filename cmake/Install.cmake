@@ -8,6 +8,9 @@ install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
 # Doors that the public headers enter by their own paths.
 install(FILES src/engine/activation.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/engine)
 install(FILES src/checkpoint/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/checkpoint)
+install(FILES src/base/observer.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/base)
+install(FILES src/train/options.h src/train/train.h src/train/fit.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/train)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
 install(FILES assets/vocabulary/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/vocabulary)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
@@ -20,3 +23,19 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/qpromptConfigVersion.cmak
 install(FILES ${PROJECT_BINARY_DIR}/qpromptConfig.cmake
               ${PROJECT_BINARY_DIR}/qpromptConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)
+
+# Completions and manual pages are made by the program from its own options.
+set(qprompt_pages ${PROJECT_BINARY_DIR}/pages)
+add_custom_command(OUTPUT ${qprompt_pages}/made
+    COMMAND qprompt_cli completion --out ${qprompt_pages}/completions
+    COMMAND qprompt_cli man --out ${qprompt_pages}/man1
+    COMMAND ${CMAKE_COMMAND} -E touch ${qprompt_pages}/made
+    DEPENDS qprompt_cli COMMENT "Completions and manual pages")
+add_custom_target(qprompt_pages ALL DEPENDS ${qprompt_pages}/made)
+install(FILES ${qprompt_pages}/completions/qprompt
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${qprompt_pages}/completions/_qprompt
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${qprompt_pages}/completions/qprompt.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+install(DIRECTORY ${qprompt_pages}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "run/recipe.h"
+#include "experiment/recipe.h"
 #include "scratch_file.h"
 
 namespace {
@@ -15,12 +15,12 @@ using qprompt::Error;
 using qprompt::ErrorKind;
 
 /// What a recipe that was accepted must keep to, and the options of its cells.
-void check(const qprompt::run::Recipe& recipe) {
+void check(const qprompt::Recipe& recipe) {
   if (recipe.methods.empty() || recipe.sets.empty() || recipe.shots.empty()) std::abort();
   if (recipe.seeds.empty() || recipe.threads < 1) std::abort();
   for (const auto& method : recipe.methods) {
     const auto fit =
-        qprompt::run::fit_options(recipe, method, recipe.sets.front().name, recipe.shots.back());
+        qprompt::fit_options(recipe, method, recipe.sets.front().name, recipe.shots.back());
     if (fit.train.epochs < 1 || fit.train.batch < 1) std::abort();
   }
 }
@@ -31,15 +31,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const ScratchFile file("recipe.toml");
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   file.write(bytes);
-  qprompt::RunRequest request;
+  qprompt::RecipeRequest request;
   request.recipe = file.path();
   try {
-    check(qprompt::run::read_recipe(request));
+    check(qprompt::read_recipe(request));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kContent && error.kind() != ErrorKind::kPath) std::abort();
   }
   try {
-    qprompt::run::parse_published(std::string(bytes), "fuzz");
+    qprompt::parse_published(std::string(bytes), "fuzz");
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kContent) std::abort();
   }

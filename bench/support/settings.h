@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/report.h"
+#include "report/table.h"
 
 namespace qprompt::bench {
 

@@ -91,7 +91,10 @@ class Clip {
   at::Tensor encode_text(const PackedPrompts& prompts, int64_t class_chunk = 0) const;
   /// The most classes a chunk that keeps at most `bytes` for backward; at least 1, at most C.
   int64_t class_chunk_within(const PackedPrompts& prompts, int64_t bytes) const;
-  /// What multiplies with frozen weights here: "oneDNN (brgemm:avx512_core)", or "LibTorch".
+  /// The type of the towers' arithmetic, as in `ClipOptions`.
+  const std::string& dtype() const;
+  /// What multiplies with frozen weights here: "oneDNN (brgemm:avx512_core)", "own loops (256
+  /// bit)".
   static std::string product();
   /// Token ids → frozen embeddings (n, D) float32.
   at::Tensor token_embeddings(const std::vector<int64_t>& ids) const;

@@ -89,7 +89,8 @@ FoundImages find_images(const std::string& folder, Log& log);
 /// CoOp's few-shot draw (Dassl `generate_fewshot_dataset`): `shots` training and min(shots, 4)
 /// validation items a class, drawn by CPython's generator from `seed`, train first, both over all
 /// classes, in order of first appearance. shots < 1 keeps everything. A smaller class is taken
-/// whole, with a warning. The test list is unchanged. Throws kUsage for a test-only split.
+/// whole, with a warning. The test list is unchanged. Throws kUsage for a test-only split. From
+/// ImageNet, CoOp's own draw where its file is there (`find_coop_sample`).
 Split draw_few_shot(const Split& split, int64_t shots, uint64_t seed, Log& log);
 
 /// The base or new half (CoOp `subsample_classes`): labels of the training list (of the test list
@@ -125,6 +126,10 @@ struct CheckOptions {
   int64_t threads = 1;
 };
 DataReport check_split(const Split& split, const CheckOptions& options, Log& log);
+
+/// The split without those training and validation images that cannot be decoded; `broken` gets why,
+/// each with its path.
+Split drop_broken(const Split& split, int64_t threads, std::vector<std::string>& broken);
 
 /// The hand-written template of a data set ("a photo of a {}, a type of pet."), CoOp's zero-shot
 /// one; "a photo of a {}." for folders and unknown names.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/observer.h"
 #include "qprompt/base.h"
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
@@ -17,11 +18,13 @@ namespace qprompt {
 
 /// How features are made and where they are kept.
 struct FeatureOptions {
-  std::string cache;  ///< folder; empty: the user's cache folder; "none": keep nothing
+  std::string cache;         ///< folder; empty: the user's cache folder; "none": keep nothing
+  int64_t cache_mb = 20480;  ///< when the cache takes more, its oldest files go; MiB
   DecodeOptions decode;
   bool skip_broken = false;  ///< true: broken images are counted and left out; false: an error
   int64_t threads = 1;       ///< that decode while the tower encodes
   ImagePrompts prompts;      ///< learned rows of the image tower; with them nothing is cached
+  Observer* observer = nullptr;  ///< asked after every image; null: the bar is the log's
 };
 
 /// Features of N items in V views; V = 1 for the test view.
@@ -32,9 +35,11 @@ struct FeatureSet {
   int64_t encoded = 0;              ///< views that the image tower had to encode; 0: all cached
 };
 
-/// The test view of every item. Each item's row is cached under the model's fingerprint, the
-/// transform, and the item's path, size and time of change, so lists share rows. Throws kContent or
-/// kPath with the item's path unless `skip_broken`.
+/// The test view of every item. Each item's row is cached under what its file holds, the model's
+/// fingerprint, the transform, the type of the arithmetic, what multiplies, and the number of the
+/// numerics, so lists share rows. A file is read again only when its size, times or inode changed.
+/// A cache that is damaged, full or another user's costs time and gives a warning, never another
+/// result. Throws kContent or kPath with the item's path unless `skip_broken`.
 FeatureSet test_features(const Clip& clip, const std::string& image_root,
                          const std::vector<Item>& items, const FeatureOptions& options, Log& log);
 

@@ -63,6 +63,8 @@ struct ImageFileState {
 };
 /// Nothing where there is no such file.
 std::optional<ImageFileState> image_file_state(const std::string& path);
+/// Whether a path names a file inside a tar file.
+bool is_inside_archive(const std::string& path);
 /// The file's bytes. Throws kPath or kContent.
 std::string read_image_file(const std::string& path, int64_t max_bytes);
 

@@ -11,7 +11,9 @@ Stop LogObserver::step(std::string_view what, int64_t done, int64_t total) {
   return Stop::kNo;
 }
 
-void LogObserver::finding(const Finding& finding) { log_.warn(finding.text); }
+void LogObserver::finding(const Finding& finding) {
+  finding.warns ? log_.warn(finding.text) : log_.note(finding.text);
+}
 
 Error stopped(Stop why, const std::string& kept) {
   const char* by = "at a callback's word";

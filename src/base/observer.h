@@ -26,6 +26,7 @@ enum class Stop {
 struct Finding {
   std::string topic;  ///< one word for programs: "skipped", "shortened", "resumed", …
   std::string text;   ///< one sentence for people, naming the file or class
+  bool warns = true;  ///< false: good to know, and no reason to worry
 };
 using Findings = std::vector<Finding>;
 
@@ -51,13 +52,13 @@ class Observer {
   /// `done` of `total` steps of `what` ("training", "encoding images") are finished. Anything but
   /// kNo ends the work at this border: it keeps what it needs to go on, then throws `stopped`.
   virtual Stop step(std::string_view what, int64_t done, int64_t total);
-  /// A training begins (epoch 0, or the last epoch that a checkpoint held), or an epoch is finished.
+  /// A training begins (epoch 0, or the last that a checkpoint held), or an epoch is finished.
   virtual void epoch(const EpochReport& report);
   /// As soon as it is found; the same findings are in the result.
   virtual void finding(const Finding& finding);
 };
 
-/// Draws the progress on a log and warns of findings; never stops.
+/// Draws the progress on a log, and says the findings there; never stops.
 class LogObserver : public Observer {
  public:
   explicit LogObserver(Log& log) : log_(log) {}

@@ -1,5 +1,7 @@
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <torch/version.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -8,6 +10,7 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "base/aten.h"
@@ -64,6 +67,27 @@ void let_idle_threads_sleep(int threads) {
   });
 }
 
+/// OpenBLAS asks for its work space at the first product, and where it gets none asks again for ever.
+/// Under a limit of the address space it is asked for here, once it is known that it can be had.
+void take_blas_space(int threads) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  if (blas_function<int()>("openblas_get_num_threads") == nullptr) return;
+  constexpr size_t kBuffer = size_t{160} << 20;  // 128 MiB and what aligns it
+  std::vector<void*> blocks;
+  for (int i = 0; i < threads; ++i) {
+    blocks.push_back(::mmap(nullptr, kBuffer, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  }
+  bool had = true;
+  for (void* block : blocks) {
+    had = had && block != MAP_FAILED;
+    if (block != MAP_FAILED) ::munmap(block, kBuffer);
+  }
+  if (!had) throw std::bad_alloc();
+  const at::Tensor some = at::ones({256, 256});  // (256, 256)
+  at::mm(some, some);
+}
+
 }  // namespace
 
 RuntimeInfo runtime_info() {
@@ -109,6 +133,7 @@ void configure_runtime(int64_t threads) {
   // One arena: those of other threads come in pieces of 64 MiB, which large blocks fill badly.
   mallopt(M_ARENA_MAX, 1);
 #endif
+  take_blas_space(count);
 }
 
 }  // namespace qprompt

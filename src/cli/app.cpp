@@ -5,22 +5,27 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/names.h"
+#include "qprompt/version.h"
+#include "report/page.h"
+
 namespace qprompt::cli {
 
 Log make_log(const Session& session) {
   return Log(std::cerr, session.quiet, ::isatty(STDERR_FILENO) != 0);
 }
 
-void add_model_options(CLI::App& command, ModelOptions& options, bool required) {
+void add_model_options(Command& command, ModelOptions& options, bool required) {
   command
-      .add_option("--clip", options.clip,
-                  "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, a .safetensors, or a "
-                  "model's name (ViT-B/16, org/name)")
-      ->required(required);
-  command.add_option("--vocab", options.vocab,
-                     "its vocabulary, where it does not lie beside the model");
-  command.add_option("--activation", options.activation,
-                     "quick_gelu or gelu, where a checkpoint does not say it");
+      .add_text("clip",
+                "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, a .safetensors, or a "
+                "model's name (ViT-B/16, org/name)",
+                options.clip)
+      .require(required);
+  command.add_text("vocab", "its vocabulary, where it does not lie beside the model",
+                   options.vocab);
+  command.add_text("activation", "quick_gelu or gelu, where a checkpoint does not say it",
+                   options.activation);
 }
 
 Clip open_clip(const ModelOptions& options, const Session& session, Log& log) {
@@ -36,29 +41,30 @@ Clip open_clip(const ModelOptions& options, const Session& session, Log& log) {
   return clip;
 }
 
-void add_data_options(CLI::App& command, ImagesOptions& options) {
+void add_data_options(Command& command, ImagesOptions& options) {
   command
-      .add_option("--data", options.data.root,
-                  "a folder with a sub-folder a class, or with --dataset the root of CoOp's layout")
-      ->required();
-  command.add_option("--dataset", options.data.dataset,
-                     "a data set of CoOp's layout, for example dtd or OxfordFlowers");
-  command.add_flag("--partial", options.data.partial,
-                   "go on with those images of the data set that are there");
+      .add_text("data",
+                "a folder with a sub-folder a class, or with --dataset the root of CoOp's layout",
+                options.data.root)
+      .require();
+  command.add_text("dataset", "a data set of CoOp's layout, for example dtd or OxfordFlowers",
+                   options.data.dataset);
+  command.add_flag("partial", "go on with those images of the data set that are there",
+                   options.data.partial);
 }
 
-void add_classes_option(CLI::App& command, ImagesOptions& options) {
-  add_fields(command,
-             {choice_field("classes", "all classes, or the base or new half: all, base, new",
-                           options.half, {"all", "base", "new"})});
+void add_classes_option(Command& command, ImagesOptions& options) {
+  command.add({choice_field("classes", "all classes, or the base or new half: all, base, new",
+                            options.half, {"all", "base", "new"})});
 }
 
-void add_cache_options(CLI::App& command, ImagesOptions& options) {
-  command.add_option("--cache", options.cache,
-                     "folder of cached image features; default: " + default_cache_folder() +
-                         "; none: keep nothing");
-  command.add_flag("--exif-orientation", options.exif_orientation,
-                   "turn images as their EXIF data says (CLIP and CoOp do not)");
+void add_cache_options(Command& command, ImagesOptions& options) {
+  command.add_text("cache",
+                   "folder of cached image features; default: " + default_cache_folder() +
+                       "; none: keep nothing",
+                   options.cache);
+  command.add_flag("exif-orientation", "turn images as their EXIF data says (CLIP and CoOp do not)",
+                   options.exif_orientation);
 }
 
 Split open_split(const ImagesOptions& options, const Session& session, Log& log) {
@@ -81,20 +87,6 @@ FeatureOptions feature_options(const ImagesOptions& options) {
   return features;
 }
 
-void add_fields(CLI::App& command, const Fields& fields) {
-  for (const Field& field : fields) {
-    const auto parse = [field](const std::string& text) {
-      try {
-        field.parse(text);
-      } catch (const Error& e) {
-        fail(ErrorKind::kUsage, "--", field.name, ": ", e.what());
-      }
-    };
-    command.add_option_function<std::string>("--" + field.name, parse, field.help)
-        ->default_str(field.print());
-  }
-}
-
 std::vector<std::string> split_commas(const std::string& text) {
   std::vector<std::string> pieces;
   std::stringstream stream(text);
@@ -104,29 +96,38 @@ std::vector<std::string> split_commas(const std::string& text) {
   return pieces;
 }
 
-std::vector<std::string> read_labels(const std::string& text) {
-  constexpr int64_t kMaxLabels = 64 << 20;
-  std::vector<std::string> labels;
-  if (std::filesystem::is_regular_file(text)) {
-    std::stringstream stream(read_file(text, kMaxLabels));
-    for (std::string line; std::getline(stream, line);) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      if (!line.empty()) labels.push_back(line);
-    }
-  } else if (text.find('/') != std::string::npos && text.find(',') == std::string::npos) {
-    fail(ErrorKind::kPath, "--labels: there is no file '", text, "'");
-  } else {
-    labels = split_commas(text);
+std::vector<std::string> choose_classes(const std::string& labels,
+                                        const std::vector<std::string>& stored, Log& log) {
+  if (labels.empty() && stored.empty()) {
+    fail(ErrorKind::kUsage,
+         "nothing says the classes; give them with --labels FILE (one a line) or "
+         "--labels a,b,c");
   }
-  if (labels.empty()) {
-    fail(ErrorKind::kUsage, "--labels '", text,
-         "' names no class; give a file with one name a line, or names with commas between");
+  const std::vector<std::string> names = labels.empty() ? stored : read_labels(labels, "--labels");
+  if (names.size() == 1) {
+    log.warn(cat("'", names[0], "' is the only class, so every image is it, with 100 %"));
   }
-  return labels;
+  return names;
 }
 
-void print_result(const Session& session, const Table& table, const std::string& json) {
-  std::cout << (session.json ? json + "\n" : to_text(table)) << std::flush;
+std::vector<std::pair<std::string, std::string>> page_facts(const Session& session,
+                                                            const std::string& model) {
+  std::string command = "qprompt";
+  for (const std::string& word : session.words) command += " " + word;
+  return {{"date", date_and_time()},
+          {"model", model},
+          {"command", command},
+          {"version", cat("qprompt ", kVersion)}};
+}
+
+void print_result(const Session& session, const Table& table, const Json& json) {
+  if (session.json) return print_json_line(json);
+  std::cout << to_text(table) << std::flush;
+  if (!std::cout) fail(ErrorKind::kPath, "cannot write to standard output");
+}
+
+void print_json_line(const Json& json) {
+  std::cout << json.text() << '\n' << std::flush;
   if (!std::cout) fail(ErrorKind::kPath, "cannot write to standard output");
 }
 

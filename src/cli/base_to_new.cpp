@@ -1,8 +1,10 @@
 #include <charconv>
-#include <filesystem>
 
-#include "cli/protocol.h"
-#include "qprompt/weights.h"
+#include "cli/base_to_new_table.h"
+#include "cli/experiment.h"
+#include "cli/method.h"
+#include "experiment/matrix.h"
+#include "experiment/published.h"
 
 namespace qprompt::cli {
 namespace {
@@ -10,7 +12,8 @@ namespace {
 struct BaseToNewCommand : RunOptions {
   std::string seeds = "1,2,3";
   std::vector<std::string> templates;
-  std::string out;
+  std::string published;  ///< TOML file of published numbers, for the report
+  ExperimentOptions experiment;
 };
 
 std::vector<uint64_t> parse_seeds(const std::string& text) {
@@ -27,49 +30,62 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
   return seeds;
 }
 
-/// Without --out, runs are kept under the cache, so that a repeated command goes on where it was.
-std::string run_folder(const std::string& out, const std::string& cache, const Split& split) {
-  if (!out.empty()) return out;
-  const std::string root = cache.empty() || cache == "none" ? default_cache_folder() : cache;
-  Digest digest;
-  digest.update_text(split.image_root);
-  return (std::filesystem::path(root) / "runs" / digest.hex()).string();
+Matrix matrix_from(const BaseToNewCommand& options) {
+  Matrix matrix;
+  matrix.heading.title = "Base-to-new, " + options.images.data.root;
+  matrix.methods.push_back({"zero-shot CLIP", options.templates, nullptr});
+  for (const Variant& variant : make_variants(options)) {
+    const FitOptions fit = variant.fit;
+    matrix.methods.push_back(
+        {variant.name, {}, [fit](const std::string&, int64_t) { return fit; }});
+  }
+  if (!options.published.empty()) {
+    constexpr int64_t kMaxBytes = 1 << 20;
+    matrix.heading.published = read_file(options.published, kMaxBytes);
+    parse_published(matrix.heading.published, options.published);
+  }
+  matrix.shots = {parse_shots(options.shots)};
+  matrix.seeds = parse_seeds(options.seeds);
+  return matrix;
 }
 
-void run_command(const BaseToNewCommand& options, const Session& session) {
+void base_to_new_command(BaseToNewCommand& options, const Session& session) {
   Log log = make_log(session);
-  const ProtocolOptions protocol_base{make_variants(options), parse_seeds(options.seeds), {}, ""};
+  use_threads(options.experiment, session, 0);
+  Matrix matrix = matrix_from(options);
   const Split split = open_split(options.images, session, log);
   const Clip clip = open_clip(options.model, session, log);
-  ProtocolOptions protocol = protocol_base;
-  for (Variant& variant : protocol.variants) {
-    variant.fit.device = session.device;
-    variant.fit.dtype = session.dtype;
-  }
-  protocol.templates = options.templates.empty()
-                           ? std::vector<std::string>{default_template(options.images.data.dataset)}
-                           : options.templates;
-  protocol.out = run_folder(options.out, options.images.cache, split);
-  const ProtocolResult result = run_base_to_new(clip, split, options, protocol, log);
-  print_result(session, protocol_table(result), protocol_json(result));
-  log.note("prompts and run records: '" + protocol.out + "'");
+  const DatasetInfo* known = find_dataset(options.images.data.dataset);
+  matrix.sets.push_back({known == nullptr ? split.name : known->config,
+                         [&](Log&) { return split; },
+                         options.sample,
+                         {default_template(options.images.data.dataset)}});
+  options.experiment.cache = options.images.cache;
+  const auto planner = matrix_planner(std::move(matrix), log);
+  const Experimented run = run_experiment(clip, *planner, options.experiment,
+                                          feature_options(options.images), session);
+  if (run.printed_by_parent) return;
+  const BaseToNew table{run.results, run.folders, split.name};
+  print_result(session, base_to_new_table(table), base_to_new_json(table));
+  log.note(cat("experiment '", run.results.heading.name, "' in '", run.database, "'"));
+  check_failures(run.results);
 }
 
 }  // namespace
 
-void add_base_to_new(CLI::App& app, Session& session) {
+void add_base_to_new(Command& program, Session& session) {
   auto options = std::make_shared<BaseToNewCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "base-to-new", "train on the base classes, score base and new ones, over several seeds");
-  add_run_options(*command, *options);
-  command->get_option("--method")
-      ->description("as in train; several with commas: coop,qcoop,qmaple");
-  command->get_option("--bits")->description("bits of a quantized value; several with commas");
-  command->add_option("--seeds", options->seeds, "seeds with commas between")
-      ->capture_default_str();
-  command->add_option("--template", options->templates, "zero-shot template; several are averaged");
-  command->add_option("--out", options->out, "folder for the runs; default: under the cache");
-  command->final_callback([options, &session] { run_command(*options, session); });
+  add_run_options(command, *options);
+  command.find("method").describe("as in train; several with commas: coop,qcoop,qmaple");
+  command.find("bits").describe("bits of a quantized value; several with commas");
+  command.add_text("seeds", "seeds with commas between", options->seeds);
+  command.add_text("template", "zero-shot template; several are averaged", options->templates);
+  command.add_text("published", "TOML file of published numbers that 'report' prints beside ours",
+                   options->published);
+  add_experiment_options(command, options->experiment);
+  command.on_run([options, &session] { base_to_new_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -1,14 +1,11 @@
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "cli/app.h"
 #include "cli/method.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct DataCommand {
   ImagesOptions images;
@@ -50,7 +47,7 @@ void run_check(const DataCommand& options, const Session& session) {
   json["missing"] = report.missing;
   json["unreadable"] = report.unreadable;
   json["notes"] = report.notes;
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(session, table, json);
   if (!session.json) {
     print_findings("missing files", report.missing);
     print_findings("unreadable files", report.unreadable);
@@ -85,7 +82,7 @@ void run_sample(const DataCommand& options, const Session& session) {
   if (session.json) {
     const Json out{{"train", items_json(drawn, drawn.train)},
                    {"val", items_json(drawn, drawn.val)}};
-    std::cout << out.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    print_json_line(out);
     return;
   }
   Table table{drawn.name, {"list", "path", "label", "class"}, {}};
@@ -163,8 +160,11 @@ void run_list(const std::string& root, const Session& session) {
   for (const DatasetInfo& info : known_datasets()) {
     table.rows.push_back({info.config, info.folder, cat(info.classes), cat(info.train),
                           cat(info.val), cat(info.test)});
-    json.push_back(info_json(info));
-    if (root.empty()) continue;
+    Json row = info_json(info);
+    if (root.empty()) {
+      json.push_back(std::move(row));
+      continue;
+    }
     const Listed listed = look_for(info, root);
     const Split& split = listed.split;
     const std::string counts = cat(split.class_names.size(), " classes, ", split.train.size(),
@@ -172,41 +172,40 @@ void run_list(const std::string& root, const Session& session) {
     const bool shown = listed.state == "other counts" || listed.state == "split here";
     table.rows.back().push_back(listed.state + (shown ? ": " + counts : ""));
     if (!listed.problem.empty()) problems += "\n" + info.config + ": " + listed.problem + "\n";
-    json.back()["state"] = listed.state;
-    if (!listed.problem.empty()) json.back()["problem"] = listed.problem;
+    row["state"] = listed.state;
+    if (!listed.problem.empty()) row["problem"] = listed.problem;
     if (!split.class_names.empty()) {
-      json.back()["found"] = {{"classes", split.class_names.size()},
-                              {"train", split.train.size()},
-                              {"val", split.val.size()},
-                              {"test", split.test.size()}};
+      row["found"] = {{"classes", split.class_names.size()},
+                      {"train", split.train.size()},
+                      {"val", split.val.size()},
+                      {"test", split.test.size()}};
     }
+    json.push_back(std::move(row));
     log.progress("data sets", ++done, static_cast<int64_t>(known_datasets().size()));
   }
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(session, table, json);
   if (!session.json) std::cout << problems;
 }
 
 }  // namespace
 
-void add_data(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("data", "look at a data set");
-  command->require_subcommand(1);
+void add_data(Command& program, Session& session) {
+  Command& command = program.add_command("data", "look at a data set");
   auto root = std::make_shared<std::string>();
-  CLI::App* list = command->add_subcommand("list", "the known data sets, and which are present");
-  list->add_option("--data", *root, "the root of CoOp's layout, to look for them");
-  list->final_callback([root, &session] { run_list(*root, session); });
+  Command& list = command.add_command("list", "the known data sets, and which are present");
+  list.add_text("data", "the root of CoOp's layout, to look for them", *root);
+  list.on_run([root, &session] { run_list(*root, session); });
   auto check = std::make_shared<DataCommand>();
-  CLI::App* checks = command->add_subcommand("check", "counts, missing and unreadable files, …");
-  add_data_options(*checks, check->images);
-  checks->add_flag("--headers-only", check->headers_only, "do not decode the images");
-  checks->final_callback([check, &session] { run_check(*check, session); });
+  Command& checks = command.add_command("check", "counts, missing and unreadable files, …");
+  add_data_options(checks, check->images);
+  checks.add_flag("headers-only", "do not decode the images", check->headers_only);
+  checks.on_run([check, &session] { run_check(*check, session); });
   auto sample = std::make_shared<DataCommand>();
-  CLI::App* samples = command->add_subcommand("sample", "the few-shot draw of a seed");
-  add_data_options(*samples, sample->images);
-  add_classes_option(*samples, sample->images);
-  samples->add_option("--shots", sample->shots, "training images a class, or all")
-      ->capture_default_str();
-  samples->final_callback([sample, &session] { run_sample(*sample, session); });
+  Command& samples = command.add_command("sample", "the few-shot draw of a seed");
+  add_data_options(samples, sample->images);
+  add_classes_option(samples, sample->images);
+  samples.add_text("shots", "training images a class, or all", sample->shots);
+  samples.on_run([sample, &session] { run_sample(*sample, session); });
 }
 
 }  // namespace qprompt::cli

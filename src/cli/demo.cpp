@@ -1,9 +1,9 @@
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 
-#include "cli/protocol.h"
+#include "cli/base_to_new_table.h"
+#include "cli/experiment.h"
+#include "experiment/recipe.h"
 
 namespace qprompt::cli {
 namespace fs = std::filesystem;
@@ -28,58 +28,42 @@ std::string demo_folder() {
 
 namespace {
 
-struct DemoCommand {
-  std::string out;
-};
-
-/// Each family by itself and quantized. MaPLe's epochs, batch and rate are those of its published
-/// base-to-new recipe; CoOp's are the program's defaults.
-std::vector<Variant> demo_variants(RunOptions run) {
-  run.methods = "coop,qcoop";
-  std::vector<Variant> variants = make_variants(run);
-  run.methods = "maple,qmaple";
-  run.fit.train.epochs = 5;
-  run.fit.train.batch = 4;
-  run.fit.train.learning_rate = 0.0035;
-  for (Variant& variant : make_variants(run)) variants.push_back(std::move(variant));
-  return variants;
+/// The recipe that pins the demo's settings: installed beside its files, else among the sources'.
+std::string demo_recipe(const std::string& folder) {
+  const fs::path installed = fs::path(folder) / "demo.toml";
+  if (fs::exists(installed)) return installed.string();
+  return (fs::path(folder) / ".." / ".." / "recipes" / "demo.toml").lexically_normal().string();
 }
 
-void run_demo(const DemoCommand& options, const Session& session) {
-  // The demo's model is so small that a second thread costs more than it brings.
-  if (session.threads == 0) configure_runtime(1);
+void run_demo(ExperimentOptions& options, const Session& session) {
   Log log = make_log(session);
   const std::string folder = demo_folder();
-  const std::string out =
-      options.out.empty() ? cat((fs::temp_directory_path() / "qprompt-demo-").string(), ::getpid())
-                          : options.out;
-  RunOptions run;
-  run.model.clip = folder + "/clip/model.safetensors";
-  run.images.data.root = folder + "/data";
-  run.images.cache = out + "/cache";
-  run.bits = "1,2,4";
-  const Split split = open_split(run.images, session, log);
-  const Clip clip = open_clip(run.model, session, log);
-  const ProtocolOptions protocol{demo_variants(run), {1, 2, 3}, {default_template("")}, out};
-  const ProtocolResult result = run_base_to_new(clip, split, run, protocol, log);
-  Table table = protocol_table(result);
+  RecipeRequest request;
+  request.recipe = demo_recipe(folder);
+  request.clip = folder + "/clip/model.safetensors";
+  request.folders["garments"] = folder + "/data";
+  request.threads = session.threads;
+  const Recipe recipe = read_recipe(request);
+  use_threads(options, session, recipe.threads);
+  const Clip clip = open_clip({recipe.clip, recipe.vocab}, session, log);
+  const auto planner = matrix_planner(matrix_of(recipe), log);
+  const Experimented run = run_experiment(clip, *planner, options, features_of(recipe), session);
+  if (run.printed_by_parent) return;
+  const BaseToNew shown{run.results, run.folders, "garments"};
+  Table table = base_to_new_table(shown);
   table.title = "Fashion-MNIST in colours, 16 shots, mean ± std of seeds 1 to 3\n" + table.title;
-  print_result(session, table, protocol_json(result));
-  if (options.out.empty()) {
-    std::error_code ignored;
-    fs::remove_all(out, ignored);
-    log.note("run it with --out DIR to keep the prompts");
-  }
+  print_result(session, table, base_to_new_json(shown));
+  check_failures(run.results);
 }
 
 }  // namespace
 
-void add_demo(CLI::App& app, Session& session) {
-  auto options = std::make_shared<DemoCommand>();
-  CLI::App* command = app.add_subcommand(
+void add_demo(Command& program, Session& session) {
+  auto options = std::make_shared<ExperimentOptions>();
+  Command& command = program.add_command(
       "demo", "the main job on the embedded model and images, in a minute or two");
-  command->add_option("--out", options->out, "folder that keeps the prompts and the cache");
-  command->final_callback([options, &session] { run_demo(*options, session); });
+  add_experiment_options(command, *options);
+  command.on_run([options, &session] { run_demo(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -1,13 +1,16 @@
-#include <nlohmann/json.hpp>
-
-#include "cli/app.h"
 #include "qprompt/eval.h"
-#include "qprompt/run.h"
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+
+#include "base/names.h"
+#include "base/text.h"
+#include "cli/app.h"
+#include "eval/metrics.h"
 
 namespace qprompt::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// What a scoring command was asked for.
 struct EvalCommand {
@@ -40,12 +43,70 @@ Bench open_bench(const EvalCommand& options, const Session& session, Log& log) {
   return {std::move(clip), std::move(test)};
 }
 
-Json score_json(const Scored& one, bool per_class) {
+/// Two classes of which the first was taken for the second.
+struct Confusion {
+  int64_t images = 0, truth = 0, predicted = 0;
+};
+
+/// What the predictions of one classifier come to, beside accuracy; in percent.
+struct Quality {
+  double top5 = 0, macro_f1 = 0, calibration_error = 0;
+  std::vector<Confusion> confusions;  ///< the worst pairs first
+};
+
+Quality quality_of(const Scored& one, const Bench& bench) {
+  constexpr size_t kWorstPairs = 10;
+  const Score& score = one.score;
+  std::vector<int64_t> truth;
+  std::vector<uint8_t> right;
+  std::map<std::pair<int64_t, int64_t>, int64_t> pairs;
+  for (size_t i = 0; i < score.predictions.size(); ++i) {
+    const auto item = static_cast<size_t>(bench.test.features.kept[i]);
+    truth.push_back(bench.test.split.test[item].label);
+    right.push_back(truth.back() == score.predictions[i] ? 1 : 0);
+    if (right.back() == 0) ++pairs[{truth.back(), score.predictions[i]}];
+  }
+  Quality out{score.total == 0 ? 0 : 100.0 * double(score.among_five) / double(score.total),
+              macro_f1(truth, score.predictions),
+              calibration_error(score.confidences, right),
+              {}};
+  for (const auto& [pair, images] : pairs) {
+    out.confusions.push_back({images, pair.first, pair.second});
+  }
+  std::stable_sort(out.confusions.begin(), out.confusions.end(),
+                   [](const Confusion& a, const Confusion& b) { return a.images > b.images; });
+  if (out.confusions.size() > kWorstPairs) out.confusions.resize(kWorstPairs);
+  return out;
+}
+
+std::string confusion_text(const Quality& quality, const Bench& bench) {
+  constexpr size_t kShown = 5;
+  const auto& names = bench.test.split.class_names;
+  Table table{"taken for another class", {"class", "taken for", "images"}, {}};
+  for (size_t i = 0; i < std::min(kShown, quality.confusions.size()); ++i) {
+    const Confusion& pair = quality.confusions[i];
+    table.rows.push_back(
+        {names[size_t(pair.truth)], names[size_t(pair.predicted)], cat(pair.images)});
+  }
+  return table.rows.empty() ? "" : "\n" + to_text(table);
+}
+
+Json score_json(const Scored& one, const Bench& bench, const Quality& quality, bool per_class) {
+  const auto& names = bench.test.split.class_names;
   Json out{{"name", one.name},
            {"accuracy", one.score.accuracy()},
+           {"top5", quality.top5},
+           {"macro_f1", quality.macro_f1},
+           {"calibration_error", quality.calibration_error},
            {"correct", one.score.correct},
            {"total", one.score.total},
            {"failed", one.score.failed}};
+  out["confusions"] = Json::array();
+  for (const Confusion& pair : quality.confusions) {
+    out["confusions"].push_back({{"true", names[size_t(pair.truth)]},
+                                 {"predicted", names[size_t(pair.predicted)]},
+                                 {"images", pair.images}});
+  }
   if (!per_class) return out;
   for (const auto& c : one.score.classes) {
     out["per_class"].push_back({{"class", c.name},
@@ -68,12 +129,6 @@ Table per_class_table(const Scored& one) {
   return table;
 }
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 void write_predictions(const std::string& path, const Bench& bench,
                        const std::vector<Scored>& all) {
   std::string csv = "classifier,path,label,class,predicted_label,predicted_class\n";
@@ -81,9 +136,9 @@ void write_predictions(const std::string& path, const Bench& bench,
     for (size_t i = 0; i < one.score.predictions.size(); ++i) {
       const Item& item = bench.test.split.test[static_cast<size_t>(bench.test.features.kept[i])];
       const int64_t predicted = one.score.predictions[i];
-      csv += cat(quoted(one.name), ',', quoted(item.path), ',', item.label, ',',
-                 quoted(bench.test.split.class_names[size_t(item.label)]), ',', predicted, ',',
-                 quoted(bench.test.split.class_names[size_t(predicted)]), '\n');
+      csv += cat(csv_cell(one.name), ',', csv_cell(item.path), ',', item.label, ',',
+                 csv_cell(bench.test.split.class_names[size_t(item.label)]), ',', predicted, ',',
+                 csv_cell(bench.test.split.class_names[size_t(predicted)]), '\n');
     }
   }
   write_file_atomic(path, csv);
@@ -93,20 +148,24 @@ void report(const EvalCommand& options, const Session& session, const Bench& ben
             const std::vector<Scored>& all) {
   Table table{cat(bench.test.split.name, ", ", half_name(options.images.half), " classes (",
                   bench.test.split.class_names.size(), ")"),
-              {"classifier", "payload", "images", "skipped", "accuracy %"},
+              {"classifier", "payload", "images", "skipped", "accuracy %", "top-5 %", "macro-F1 %",
+               "calibration error %"},
               {}};
   Json json{{"data", bench.test.split.name},
             {"classes", half_name(options.images.half)},
             {"n_classes", bench.test.split.class_names.size()}};
   std::string details;
   for (const Scored& one : all) {
+    const Quality quality = quality_of(one, bench);
     table.rows.push_back({one.name, one.bytes, cat(one.score.total), cat(one.score.failed),
-                          percent(one.score.accuracy())});
-    json["results"].push_back(score_json(one, options.per_class));
+                          percent(one.score.accuracy()), percent(quality.top5),
+                          percent(quality.macro_f1), percent(quality.calibration_error)});
+    json["results"].push_back(score_json(one, bench, quality, options.per_class));
+    details += confusion_text(quality, bench);
     if (options.per_class) details += "\n" + to_text(per_class_table(one));
   }
   if (!options.predictions.empty()) write_predictions(options.predictions, bench, all);
-  print_result(session, table, json.dump());
+  print_result(session, table, json);
   if (!session.json) std::cout << details;
 }
 
@@ -126,9 +185,9 @@ void run_eval(const EvalCommand& options, const Session& session) {
 
 void run_zero_shot(EvalCommand options, const Session& session) {
   Log log = make_log(session);
-  if (options.templates.empty()) {
-    options.templates = {default_template(options.images.data.dataset)};
-  }
+  options.templates = options.templates.empty()
+                          ? std::vector<std::string>{default_template(options.images.data.dataset)}
+                          : read_templates(options.templates, "--template");
   const Bench bench = open_bench(options, session, log);
   const std::string name = options.templates.size() == 1
                                ? "zero-shot '" + options.templates[0] + "'"
@@ -137,34 +196,35 @@ void run_zero_shot(EvalCommand options, const Session& session) {
          {{name, "0 B", score_templates(bench.clip, options.templates, bench.test)}});
 }
 
-CLI::App* add_scoring(CLI::App& app, const char* name, const char* help, EvalCommand& options) {
-  CLI::App* command = app.add_subcommand(name, help);
-  add_model_options(*command, options.model);
-  add_data_options(*command, options.images);
-  add_classes_option(*command, options.images);
-  add_cache_options(*command, options.images);
-  command->add_flag("--per-class", options.per_class, "results of each class as well");
-  command->add_option("--predictions", options.predictions, "CSV file for every prediction");
+Command& add_scoring(Command& program, const char* name, const char* help, EvalCommand& options) {
+  Command& command = program.add_command(name, help);
+  add_model_options(command, options.model);
+  add_data_options(command, options.images);
+  add_classes_option(command, options.images);
+  add_cache_options(command, options.images);
+  command.add_flag("per-class", "results of each class as well", options.per_class);
+  command.add_text("predictions", "CSV file for every prediction", options.predictions);
   return command;
 }
 
 }  // namespace
 
-void add_eval(CLI::App& app, Session& session) {
+void add_eval(Command& program, Session& session) {
   auto options = std::make_shared<EvalCommand>();
-  CLI::App* command = add_scoring(app, "eval", "score prompts on the test images", *options);
-  command->add_option("--prompt", options->prompts, "one or several .qprompt files")->required();
-  command->final_callback([options, &session] { run_eval(*options, session); });
+  Command& command = add_scoring(program, "eval", "score prompts on the test images", *options);
+  command.add_text("prompt", "one or several .qprompt files", options->prompts).require();
+  command.on_run([options, &session] { run_eval(*options, session); });
 }
 
-void add_zero_shot(CLI::App& app, Session& session) {
+void add_zero_shot(Command& program, Session& session) {
   auto options = std::make_shared<EvalCommand>();
-  CLI::App* command =
-      add_scoring(app, "zero-shot", "score hand-written templates on the test images", *options);
-  command->add_option("--template", options->templates,
-                      "a text with {} for the class name; several are averaged; default: the data "
-                      "set's own");
-  command->final_callback([options, &session] { run_zero_shot(*options, session); });
+  Command& command = add_scoring(program, "zero-shot",
+                                 "score hand-written templates on the test images", *options);
+  command.add_text("template",
+                   "a text with {} for the class name; several are averaged; default: the data "
+                   "set's own",
+                   options->templates);
+  command.on_run([options, &session] { run_zero_shot(*options, session); });
 }
 
 }  // namespace qprompt::cli

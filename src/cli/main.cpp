@@ -1,6 +1,12 @@
+#include <algorithm>
+#include <charconv>
 #include <iostream>
+#include <new>
 
+#include "base/text.h"
 #include "cli/app.h"
+#include "cli/generate.h"
+#include "cli/parse.h"
 #include "qprompt/version.h"
 
 namespace qprompt::cli {
@@ -13,67 +19,84 @@ std::string version_text() {
              "\nallocator ", info.allocator, "\nthreads ", info.threads);
 }
 
-void add_common_options(CLI::App& app, Session& session) {
-  app.add_option("--threads", session.threads, "threads; 0: all cores (the demo: 1)")
-      ->check(CLI::Range(0, 1024))
-      ->envname("QPROMPT_THREADS")
-      ->capture_default_str();
-  app.add_option("--device", session.device, "cpu, cuda, cuda:1 …")->capture_default_str();
-  app.add_option("--dtype", session.dtype, "arithmetic of the towers: float32 or bfloat16")
-      ->check(CLI::IsMember({"float32", "bfloat16"}))
-      ->capture_default_str();
-  app.add_option("--seed", session.seed, "seed of draws, views, order and random contexts")
-      ->capture_default_str();
-  app.add_flag("--quiet", session.quiet, "no notes and no progress bar");
-  app.add_flag("--json", session.json, "results as JSON on standard output");
+Field seed_field(uint64_t& seed) {
+  return {"seed", "seed of draws, views, order and random contexts", [&seed] { return cat(seed); },
+          [&seed](const std::string& text) {
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+            if (error != std::errc() || end != text.data() + text.size()) {
+              fail(ErrorKind::kUsage, "'", text, "' is not a whole number from 0 to 2^64 - 1");
+            }
+          }};
 }
 
-void add_commands(CLI::App& app, Session& session) {
-  add_demo(app, session);
-  add_train(app, session);
-  add_eval(app, session);
-  add_base_to_new(app, session);
-  add_run(app, session);
-  add_report(app, session);
-  add_study(app, session);
-  add_zero_shot(app, session);
-  add_classify(app, session);
-  add_import(app, session);
-  add_quantize(app, session);
-  add_inspect(app, session);
-  add_encode(app, session);
-  add_tokenize(app, session);
-  add_data(app, session);
+Field dtype_field(std::string& dtype) {
+  return {"dtype", "arithmetic of the towers: float32 or bfloat16", [&dtype] { return dtype; },
+          [&dtype](const std::string& text) {
+            const std::vector<std::string> names{"float32", "bfloat16"};
+            dtype = names[parse_choice(text, names)];
+          }};
 }
 
-int run(int argc, char** argv) {
-  CLI::App app{"Prompt learning for CLIP with quantized prompts", "qprompt"};
-  Session session;
-  bool version = false;
-  add_common_options(app, session);
-  app.add_flag("--version", version, "versions of the program and of what computes");
-  app.fallthrough();
-  app.require_subcommand(0, 1);
-  add_commands(app, session);
-  // Threads must be set before a command starts, which is after the options are known.
-  app.parse_complete_callback([&] {
-    configure_runtime(session.threads);
-    if (!version && runtime_info().slow_blas) {
-      std::cerr << "warning: the slow reference BLAS is in use; install OpenBLAS (on Debian: "
-                   "libopenblas0-pthread)\n";
-    }
-  });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(e);
-    app.exit(e, std::cerr, std::cerr);
-    return static_cast<int>(ErrorKind::kUsage);
+void add_common_options(Command& program, Session& session) {
+  program.add_number("threads", "threads; 0: all cores (the demo: 1)", session.threads, {0, 1024});
+  program.add_text("device", "cpu, cuda, cuda:1 …", session.device);
+  program.add(dtype_field(session.dtype));
+  program.add(seed_field(session.seed));
+  program.add_flag("quiet", "no notes and no progress bar", session.quiet);
+  program.add_flag("json", "results as JSON on standard output", session.json);
+}
+
+void add_commands(Command& program, Session& session) {
+  add_demo(program, session);
+  add_train(program, session);
+  add_eval(program, session);
+  add_base_to_new(program, session);
+  add_run(program, session);
+  add_report(program, session);
+  add_study(program, session);
+  add_zero_shot(program, session);
+  add_classify(program, session);
+  add_import(program, session);
+  add_quantize(program, session);
+  add_inspect(program, session);
+  add_encode(program, session);
+  add_tokenize(program, session);
+  add_data(program, session);
+  add_completion(program);
+  add_manual(program);
+  // Read as 'CMD --help' before anything is parsed (cli/parse.h); here for lists of commands.
+  program.add_command("help", "the help of a command");
+}
+
+/// Threads must be set before a command starts, which is after the options are known.
+void configure(const Session& session, bool version) {
+  configure_runtime(session.threads);
+  if (!version && runtime_info().slow_blas) {
+    std::cerr << "warning: the slow reference BLAS is in use; install OpenBLAS (on Debian: "
+                 "libopenblas0-pthread)\n";
   }
-  if (version) {
-    std::cout << version_text() << '\n';
-  } else if (app.get_subcommands().empty()) {
-    std::cerr << app.help();
+}
+
+int run(const std::vector<std::string>& arguments) {
+  Command program("qprompt", "Prompt learning for CLIP with quantized prompts");
+  Session session;
+  session.words = arguments;
+  bool version = false;
+  add_common_options(program, session);
+  program.add_flag("version", "versions of the program and of what computes", version)
+      .only_on_command_line();
+  add_commands(program, session);
+  std::string help;
+  const Command& command = parse(program, arguments, help);
+  if (help.empty()) configure(session, version);
+  if (version) help = version_text() + "\n";
+  if (!help.empty()) {
+    std::cout << help;
+  } else if (command.run()) {
+    command.run()();
+  } else {
+    parse(program, {command.name(), "--help"}, help);
+    std::cerr << help;
     return static_cast<int>(ErrorKind::kUsage);
   }
   std::cout.flush();
@@ -81,20 +104,33 @@ int run(int argc, char** argv) {
   return 0;
 }
 
+/// LibTorch's allocator has an error of its own.
+bool is_out_of_memory(const std::exception& e) {
+  const std::string_view what = e.what();
+  return dynamic_cast<const std::bad_alloc*>(&e) != nullptr ||
+         what.find("allocate memory") != what.npos || what.find("out of memory") != what.npos;
+}
+
+int explain(const std::exception& e) {
+  if (is_out_of_memory(e)) {
+    std::cerr << "error: out of memory; fewer classes or images at a time may help\n";
+  } else {
+    std::cerr << "internal error: " << printable(e.what(), true)
+              << "\nThis is a bug in qprompt; please report it.\n";
+  }
+  return static_cast<int>(ErrorKind::kInternal);
+}
+
 }  // namespace
 }  // namespace qprompt::cli
 
 int main(int argc, char** argv) {
   try {
-    return qprompt::cli::run(argc, argv);
+    return qprompt::cli::run({argv + std::min(argc, 1), argv + argc});
   } catch (const qprompt::Error& e) {
-    std::cerr << "error: " << e.what() << '\n';
+    std::cerr << "error: " << qprompt::printable(e.what(), true) << '\n';
     return static_cast<int>(e.kind());
-  } catch (const std::bad_alloc&) {
-    std::cerr << "error: out of memory; fewer classes or images at a time may help\n";
   } catch (const std::exception& e) {
-    std::cerr << "internal error: " << e.what()
-              << "\nThis is a bug in qprompt; please report it.\n";
+    return qprompt::cli::explain(e);
   }
-  return static_cast<int>(qprompt::ErrorKind::kInternal);
 }

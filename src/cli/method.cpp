@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "qprompt/run.h"
+#include "experiment/methods.h"
 
 namespace qprompt::cli {
 namespace {
@@ -33,30 +33,28 @@ void check_meaningful(const std::string& method, const ContextOptions& context) 
 
 }  // namespace
 
-void add_run_options(CLI::App& command, RunOptions& options) {
+void add_run_options(Command& command, RunOptions& options) {
   add_model_options(command, options.model);
   add_data_options(command, options.images);
   add_cache_options(command, options.images);
-  command
-      .add_option(
-          "--method", options.methods,
-          "coop, cocoop, maple, ivlp, vpt or deep-text, with a q before it "
-          "where it is to be quantized: qcoop, qmaple, …; epochs, batch, rate and views are not "
-          "set by it (recipes/ has the published ones)")
-      ->capture_default_str();
-  command.add_option("--bits", options.bits, "bits of a quantized value, 1 to 8")
-      ->capture_default_str();
-  command.add_option("--shots", options.shots, "training images a class, or all")
-      ->capture_default_str();
-  command.add_flag("--post-training", options.post_training,
-                   "quantize once after training instead of while training");
-  command.add_option(
-      "--sample", options.sample,
+  command.add_text(
+      "method",
+      "coop, cocoop, maple, ivlp, vpt or deep-text, with a q before it "
+      "where it is to be quantized: qcoop, qmaple, …; epochs, batch, rate and views are not "
+      "set by it (recipes/ has the published ones)",
+      options.methods);
+  command.add_text("bits", "bits of a quantized value, 1 to 8", options.bits);
+  command.add_text("shots", "training images a class, or all", options.shots);
+  command.add_flag("post-training", "quantize once after training instead of while training",
+                   options.post_training);
+  command.add_text(
+      "sample",
       "file with the training items: JSON as 'data sample --json' prints it, or CoOp's "
-      "split_fewshot/shot_K-seed_S.pkl");
+      "split_fewshot/shot_K-seed_S.pkl",
+      options.sample);
   // The quantizer's fields show only where quantization is on, so ask for them with it on.
   options.fit.train.quantization = Quantization::kAware;
-  add_fields(command, [&] {
+  command.add([&] {
     Fields fields = fit_fields(options.fit);
     std::erase_if(fields, [](const Field& field) { return field.name == "bits"; });
     return fields;

@@ -18,7 +18,7 @@ struct RunOptions {
 };
 
 /// Adds all options of a training run to the command.
-void add_run_options(CLI::App& command, RunOptions& options);
+void add_run_options(Command& command, RunOptions& options);
 
 /// One thing to train: a method at a number of bits.
 struct Variant {

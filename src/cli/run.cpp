@@ -1,79 +1,54 @@
-#include "qprompt/run.h"
-
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <filesystem>
-#include <iostream>
-#include <nlohmann/json.hpp>
-#include <thread>
 
-#include "cli/app.h"
+#include "cli/experiment.h"
+#include "experiment/recipe.h"
 
 namespace qprompt::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 struct RunCommand {
-  RunRequest request;
-  int64_t jobs = 1;
+  RecipeRequest request;
+  ExperimentOptions experiment;
   bool dry = false;
-  std::string worker;  ///< the parent's invocation, in a child
 };
-
-int64_t cores() { return std::max<int64_t>(1, std::thread::hardware_concurrency()); }
-
-std::string program_path() {
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) fail(ErrorKind::kInternal, "cannot tell where this program is; run without --jobs");
-  return path.string();
-}
-
-/// This command once more, as one of its processes.
-std::vector<std::string> worker_command(const RunCommand& options, int64_t threads) {
-  const RunRequest& r = options.request;
-  std::vector<std::string> command{program_path(), "run",       r.recipe,     "--db",
-                                   r.database,     "--device",  r.device,     "--dtype",
-                                   r.dtype,        "--threads", cat(threads), "--quiet"};
-  const auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) command.insert(command.end(), {name, value});
-  };
-  add("--out", r.out);
-  add("--clip", r.clip);
-  add("--vocab", r.vocab);
-  add("--data", r.data);
-  add("--cache", r.cache);
-  command.insert(command.end(),
-                 {"--worker", cat(::getpid(), "-",
-                                  std::chrono::system_clock::now().time_since_epoch().count())});
-  return command;
-}
-
-std::string counted(int64_t count, const char* one, const char* many) {
-  return cat(count, " ", count == 1 ? one : many);
-}
-
-/// How many processes, each with its fixed threads: as many as were asked for, but no more than the
-/// cores carry; 0 asks for that many.
-int64_t job_count(int64_t asked, int64_t threads, Log& log) {
-  const int64_t fit = std::max<int64_t>(1, cores() / threads);
-  if (asked > fit) {
-    log.warn(cat("--jobs ", asked, " with ", counted(threads, "thread", "threads"),
-                 " a cell is more than ", counted(cores(), "core carries", "cores carry"),
-                 " and would be slower; ", counted(fit, "process is", "processes are"), " used"));
-  }
-  return asked == 0 ? fit : std::min(asked, fit);
-}
 
 std::string cost(const PlannedCell& cell) {
   return cell.seconds < 0 ? "?" : duration(cell.seconds);
 }
 
+/// The recipe with its model open.
+struct OpenedRecipe {
+  Recipe recipe;
+  Clip clip;
+  std::unique_ptr<Planner> planner;
+};
+
+OpenedRecipe open_recipe(const RunCommand& options, const Session& session, Log& log) {
+  Recipe recipe = read_recipe(options.request);
+  if (recipe.clip.empty()) {
+    fail(ErrorKind::kUsage, "there is no model; name it with --clip, or as clip = \"…\" in '",
+         recipe.path, "'");
+  }
+  use_threads(options.experiment, session, recipe.threads);
+  Clip clip = open_clip({recipe.clip, recipe.vocab}, session, log);
+  auto planner = matrix_planner(matrix_of(recipe), log);
+  return {std::move(recipe), std::move(clip), std::move(planner)};
+}
+
 void print_plan(const RunCommand& options, const Session& session, Log& log) {
-  const std::vector<PlannedCell> cells = plan_run(options.request, log);
+  const OpenedRecipe opened = open_recipe(options, session, log);
+  const std::string path = options.experiment.database.empty()
+                               ? default_store_path(opened.recipe.cache)
+                               : options.experiment.database;
+  const auto store =
+      std::filesystem::exists(path) ? sqlite_store(path, StoreMode::kReadOnly) : nullptr;
+  LogObserver observer(log);
+  qprompt::RunOptions run_options;
+  run_options.features = features_of(opened.recipe);
+  run_options.device = session.device;
+  run_options.dtype = session.dtype;
+  const std::vector<PlannedCell> cells =
+      estimate(opened.clip, *opened.planner, store.get(), run_options, observer);
   Table table{"", {"cell", "state", "images", "steps", "estimate"}, {}};
   Json json{{"cells", Json::array()}};
   double total = 0;
@@ -96,72 +71,54 @@ void print_plan(const RunCommand& options, const Session& session, Log& log) {
   table.rows.push_back(
       {cat(open, " of ", cells.size(), " cells to do"), "", "", "", duration(total)});
   json["seconds"] = total;
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_result(session, table, json);
 }
 
-void print_totals(const RunCommand& options, const Session& session, const RunTotals& totals) {
-  const Table table{
-      "",
-      {"database", "cells", "done", "failed"},
-      {{options.request.database, cat(totals.planned), cat(totals.done), cat(totals.failed)}}};
-  const Json json{{"database", options.request.database},
-                  {"cells", totals.planned},
-                  {"done", totals.done},
-                  {"failed", totals.failed},
-                  {"failures", totals.failures}};
-  print_result(session, table, json.dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (totals.failed == 0) return;
-  for (const std::string& failure : totals.failures) std::cerr << "failed: " << failure << '\n';
-  fail(ErrorKind::kContent, totals.failed, " of ", totals.planned,
-       " cells failed; the others are done. Run again with --retry to try them once more");
+void print_totals(const Session& session, const Experimented& run) {
+  const Results& results = run.results;
+  const int64_t done = results.count(CellState::kDone), failed = results.count(CellState::kFailed);
+  const Table table{"",
+                    {"database", "experiment", "cells", "done", "failed"},
+                    {{run.database, results.heading.name, cat(results.cells.size()), cat(done),
+                      cat(failed)}}};
+  const Json json{{"database", run.database},
+                  {"experiment", results.heading.name},
+                  {"cells", results.cells.size()},
+                  {"done", done},
+                  {"failed", failed},
+                  {"failures", results.failures()}};
+  print_result(session, table, json);
 }
 
-void run_command(RunCommand& options, const Session& session) {
+void run_recipe_command(RunCommand& options, const Session& session) {
   Log log = make_log(session);
-  RunRequest& request = options.request;
-  request.device = session.device;
-  request.dtype = session.dtype;
+  RecipeRequest& request = options.request;
   request.threads = session.threads;
-  if (request.database.empty()) {
-    request.database = std::filesystem::path(request.recipe).stem().string() + ".db";
-  }
   if (options.dry) return print_plan(options, session, log);
-  if (!options.worker.empty()) return work_for_parent(request, options.worker, log);
-  request.cell_log = [&session] { return make_log(session); };
-  const int64_t threads = cell_threads(request);
-  const int64_t jobs = job_count(options.jobs, threads, log);
-  print_totals(options, session,
-               jobs == 1 ? run_recipe(request, log)
-                         : run_side_by_side(request, worker_command(options, threads), jobs, log));
+  const OpenedRecipe opened = open_recipe(options, session, log);
+  options.experiment.cache = opened.recipe.cache;
+  const Experimented run = run_experiment(opened.clip, *opened.planner, options.experiment,
+                                          features_of(opened.recipe), session);
+  if (run.printed_by_parent) return;
+  print_totals(session, run);
+  check_failures(run.results);
 }
 
 }  // namespace
 
-void add_run(CLI::App& app, Session& session) {
+void add_run(Command& program, Session& session) {
   auto options = std::make_shared<RunCommand>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "run", "run a recipe: methods × data sets × shots × seeds × bits, into one database");
-  RunRequest& request = options->request;
-  command->add_option("recipe", request.recipe, "TOML file, see docs/recipes.md")->required();
-  command->add_option("--db", request.database,
-                      "SQLite file of the results; default: the recipe's name + .db, here");
-  command->add_option("--out", request.out,
-                      "folder for prompts and checkpoints; default: the database's name + .runs");
-  command->add_option("--clip", request.clip, "the CLIP, in place of the recipe's");
-  command->add_option("--vocab", request.vocab, "its vocabulary, where it is not beside it");
-  command->add_option("--data", request.data, "root of CoOp's layout, in place of the recipe's");
-  command->add_option("--cache", request.cache,
-                      "folder of cached image features; none: keep nothing");
-  command
-      ->add_option("--jobs", options->jobs,
-                   "processes side by side, each with the recipe's threads; at most, and with 0: "
-                   "as many as the cores carry")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command->add_flag("--dry-run", options->dry, "list the cells with their estimated cost");
-  command->add_flag("--retry", request.retry, "try cells again that failed");
-  command->add_option("--worker", options->worker)->group("");
-  command->final_callback([options, &session] { run_command(*options, session); });
+  RecipeRequest& request = options->request;
+  command.add_argument("recipe", "TOML file, see docs/recipes.md", request.recipe).require();
+  command.add_text("clip", "the CLIP, in place of the recipe's", request.clip);
+  command.add_text("vocab", "its vocabulary, where it is not beside it", request.vocab);
+  command.add_text("data", "root of CoOp's layout, in place of the recipe's", request.data);
+  command.add_text("cache", "folder of cached image features; none: keep nothing", request.cache);
+  add_experiment_options(command, options->experiment);
+  command.add_flag("dry-run", "list the cells with their estimated cost", options->dry);
+  command.on_run([options, &session] { run_recipe_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -1,4 +1,4 @@
-#include "qprompt/study.h"
+#include "report/study.h"
 
 #include <charconv>
 #include <filesystem>
@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/app.h"
+#include "cli/experiment.h"
 
 namespace qprompt::cli {
 namespace fs = std::filesystem;
@@ -16,7 +17,8 @@ struct StudyCommand {
   ImagesOptions images;
   StudyOptions study;
   std::string shots = "16";
-  std::string gnuplot = "gnuplot";
+  std::string out = "study";  ///< folder of the page and the tables
+  ExperimentOptions experiment;
 };
 
 /// A list with commas between as one option, without doubles.
@@ -107,44 +109,49 @@ int64_t parse_study_shots(const std::string& text) {
   }
 }
 
-/// The demo's model and images where none are named.
-void choose_data(StudyCommand& options, const Session& session) {
+/// The demo's model and images where none are named. Returns the threads that suit them.
+int64_t choose_data(StudyCommand& options) {
   if (options.model.clip.empty() != options.images.data.root.empty()) {
     fail(ErrorKind::kUsage, "give both --clip and --data, or neither for the demo's");
   }
-  if (!options.model.clip.empty()) return;
+  if (!options.model.clip.empty()) return 0;
   const std::string demo = demo_folder();
   options.study.title = "Fashion-MNIST in colours (the demo's)";
   options.model.clip = demo + "/clip/model.safetensors";
   options.images.data.root = demo + "/data";
-  // As for the demo: a second thread costs more than it brings to so small a model.
-  if (session.threads == 0) configure_runtime(1);
+  return 1;  // as for the demo: a second one costs more than it brings to so small a model
 }
 
-void write_study(const StudyCommand& options, const StudyResult& result, Log& log) {
+void write_study(const StudyCommand& options, const StudyResult& result, const Session& session,
+                 Log& log) {
   const auto path = [&](const std::string& name) {
-    return (fs::path(options.study.out) / name).string();
+    return (fs::path(options.out) / name).string();
   };
+  make_folder(options.out);
   for (const auto& [name, table] : study_csv(result)) write_file_atomic(path(name), to_csv(table));
   write_file_atomic(path("study.json"), study_json(result) + "\n");
-  write_file_atomic(path("study.html"), study_html(result, options.gnuplot, log));
-  log.note(cat(result.trained, " trained, ", result.kept, " kept from before; wrote '",
-               path("study.html"), "'"));
+  write_file_atomic(path("study.html"),
+                    study_html(result, page_facts(session, "CLIP " + result.fingerprint)));
+  log.note("wrote '" + path("study.html") + "'");
 }
 
-void run_command(StudyCommand& options, const Session& session) {
+void run_study_command(StudyCommand& options, const Session& session) {
   Log log = make_log(session);
   StudyOptions& study = options.study;
-  choose_data(options, session);
+  use_threads(options.experiment, session, choose_data(options));
   study.fit.shots = parse_study_shots(options.shots);
-  study.fit.features = feature_options(options.images);
-  study.fit.device = session.device;
-  study.fit.dtype = session.dtype;
   if (study.templates.empty()) study.templates = {default_template(options.images.data.dataset)};
   const Split split = open_split(options.images, session, log);
   const Clip clip = open_clip(options.model, session, log);
-  const StudyResult result = run_study(clip, split, study, log);
-  write_study(options, result, log);
+  options.experiment.cache = options.images.cache;
+  const auto planner = study_planner(study, split, log);
+  const Experimented run =
+      run_experiment(clip, *planner, options.experiment, feature_options(options.images), session);
+  if (run.printed_by_parent) return;
+  check_failures(run.results);
+  StudyResult result = study_result(study, run.results, *run.store);
+  result.fingerprint = to_hex(clip.fingerprint());
+  write_study(options, result, session, log);
   if (session.json) {
     std::cout << study_json(result) << '\n';
   } else {
@@ -160,27 +167,21 @@ void run_command(StudyCommand& options, const Session& session) {
 
 }  // namespace
 
-void add_study(CLI::App& app, Session& session) {
+void add_study(Command& program, Session& session) {
   auto options = std::make_shared<StudyCommand>();
-  options->study.out = "study";
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.add_command(
       "study", "the paper's figures and tables on any data, as one page; default: the demo's data");
-  add_model_options(*command, options->model, false);
-  add_data_options(*command, options->images);
-  command->get_option("--data")->required(false);
-  add_cache_options(*command, options->images);
-  command->add_option("--shots", options->shots, "training images a class, or all")
-      ->capture_default_str();
-  add_fields(*command, study_fields(options->study));
-  command->add_option("--template", options->study.templates,
-                      "zero-shot template; several are averaged");
-  command
-      ->add_option("--out", options->study.out,
-                   "folder of the page, the tables and the finished trainings")
-      ->capture_default_str();
-  command->add_option("--gnuplot", options->gnuplot, "the program that draws the figures")
-      ->capture_default_str();
-  command->final_callback([options, &session] { run_command(*options, session); });
+  add_model_options(command, options->model, false);
+  add_data_options(command, options->images);
+  command.find("data").require(false);
+  add_cache_options(command, options->images);
+  command.add_text("shots", "training images a class, or all", options->shots);
+  command.add(study_fields(options->study));
+  command.add_text("template", "zero-shot template; several are averaged",
+                   options->study.templates);
+  command.add_text("out", "folder of the page and the tables", options->out);
+  add_experiment_options(command, options->experiment, false);
+  command.on_run([options, &session] { run_study_command(*options, session); });
 }
 
 }  // namespace qprompt::cli

@@ -230,7 +230,34 @@ void note_empty(const Split& split, DataReport& report) {
   }
 }
 
+/// Keeps the items of a list that can be decoded.
+void keep_sound(std::vector<Item>& items, const std::string& root, int64_t threads,
+                std::vector<std::string>& broken) {
+  std::vector<std::string> files;
+  for (const Item& item : items) files.push_back((fs::path(root) / item.path).string());
+  Log silent;
+  const std::vector<FileCheck> checks = check_files(files, {true, threads}, silent);
+  std::vector<Item> sound;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (checks[i].missing) {
+      broken.push_back(cat("'", files[i], "' is missing"));
+    } else if (!checks[i].unreadable.empty()) {
+      broken.push_back(checks[i].unreadable);
+    } else {
+      sound.push_back(std::move(items[i]));
+    }
+  }
+  items = std::move(sound);
+}
+
 }  // namespace
+
+Split drop_broken(const Split& split, int64_t threads, std::vector<std::string>& broken) {
+  Split sound = split;
+  keep_sound(sound.train, split.image_root, threads, broken);
+  keep_sound(sound.val, split.image_root, threads, broken);
+  return sound;
+}
 
 DataReport check_split(const Split& split, const CheckOptions& options, Log& log) {
   DataReport report;

@@ -48,15 +48,20 @@ void warn_small(const Split& split, const std::vector<int64_t>& labels, int64_t 
                " taken whole: ", dataset::first_few(names)));
 }
 
-/// Its draw is over the names in order; CoOp's is over whatever order a disk listed them in.
-void note_imagenet(const Split& split, int64_t shots, uint64_t seed, Log& log) {
-  if (split.name != "ImageNet") return;
+/// CoOp's draw from ImageNet is over the order in which one disk listed its files, so only CoOp's own
+/// file repeats it. False where there is none.
+bool draw_as_coop_did(const Split& split, int64_t shots, uint64_t seed, Log& log, Split& drawn) {
+  if (split.name != "ImageNet") return false;
   const std::string pickle = find_coop_sample(split, shots, seed);
+  if (!pickle.empty()) {
+    drawn = apply_sample(split, pickle);
+    log.note("this draw from ImageNet is CoOp's own, from '" + pickle + "'");
+    return true;
+  }
   log.note(
-      cat("this draw from ImageNet is over sorted file names; CoOp's own is over the order of ",
-          "one disk and can only be read: ",
-          pickle.empty() ? "from its split_fewshot/*.pkl, where you have that"
-                         : "give '" + pickle + "' as the sample to use it"));
+      "this draw from ImageNet is over sorted file names; CoOp's own is over the order of one disk "
+      "and can only be read, from its split_fewshot/*.pkl, where you have that");
+  return false;
 }
 
 }  // namespace
@@ -68,7 +73,7 @@ Split draw_few_shot(const Split& split, int64_t shots, uint64_t seed, Log& log) 
   }
   Split drawn = split;
   if (shots < 1) return drawn;
-  note_imagenet(split, shots, seed, log);
+  if (draw_as_coop_did(split, shots, seed, log, drawn)) return drawn;
   Rng rng(seed);
   const int64_t val_shots = std::min(shots, kMostValidationShots);
   std::vector<int64_t> small_train, small_val;

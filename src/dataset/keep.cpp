@@ -2,9 +2,9 @@
 // from the training to the test list.
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "base/json.h"
 #include "dataset/readers.h"
 #include "qprompt/weights.h"
 
@@ -60,19 +60,21 @@ Split use_kept(const Split& built, const std::string& file, Log& log) {
 }  // namespace
 
 std::string split_json(const Split& split) {
-  using nlohmann::ordered_json;
-  ordered_json out;
+  JsonValue out;
   const auto list = [&](const char* key, const std::vector<Item>& items) {
-    out[key] = ordered_json::array();
+    out[key] = JsonValue::array();
     for (const Item& item : items) {
-      out[key].push_back(
-          {item.path, item.label, split.class_names.at(static_cast<size_t>(item.label))});
+      JsonValue entry = JsonValue::array();
+      entry.push_back(item.path);
+      entry.push_back(item.label);
+      entry.push_back(split.class_names.at(static_cast<size_t>(item.label)));
+      out[key].push_back(std::move(entry));
     }
   };
   list("train", split.train);
   list("val", split.val);
   list("test", split.test);
-  return out.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return out.text();
 }
 
 Split keep_split(Split built, const KnownDataset& set, const std::string& cache, Log& log) {

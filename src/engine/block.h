@@ -52,10 +52,10 @@ KeptValues kept_values(const Block& block, int64_t heads);
 /// (N, D) → (N, D).
 at::Tensor normalise(const at::Tensor& x, const LayerNorm& norm);
 
-/// x (N, in) times weight (out, in) transposed → (N, out) in x's type; differentiable in x.
-at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight);
+/// x (N, in) times a weight (out, in) transposed → (N, out) in x's type; differentiable in x.
+at::Tensor times_transposed(const at::Tensor& x, const FrozenMatrix& weight);
 
-/// times_transposed + bias, as two passes: one `addmm` with a bias is far slower at few rows.
+/// times_transposed + bias.
 at::Tensor affine(const at::Tensor& x, const Affine& layer);
 
 /// The block in differentiable ATen operations, on any device and in any type of the matrices.

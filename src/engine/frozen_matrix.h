@@ -24,10 +24,12 @@ enum class Packing {
   kPassing  ///< laid out for each product where that costs little; not where they stay already
 };
 
-/// A frozen weight W (out, in), on the CPU in float or double. Which library multiplies is decided
-/// by the processor alone, so that one machine always gives the same bits: oneDNN where it has a
-/// kernel for weights laid out in advance (AVX-512 at present; `bench_text_step` prints what each
-/// reaches), and LibTorch's BLAS elsewhere. Cheap to copy; const use is thread-safe.
+/// A frozen weight W (out, in), on the CPU in float or double. A row of a result depends on that
+/// row of x alone: it has the same bits whatever rows stand beside it, and for any number of
+/// threads. Which kernel multiplies is decided by the processor alone: oneDNN's for weights laid
+/// out in advance where the processor has one (AVX-512 at present), and else loops of this room,
+/// which are as fast or faster than BLAS since weights are laid out once. BLAS does neither: its
+/// rows depend on their place among the others. Cheap to copy; const use is thread-safe.
 class FrozenMatrix {
  public:
   FrozenMatrix() = default;
@@ -49,7 +51,7 @@ class FrozenMatrix {
 /// Calls f(begin, end) for the rows of a (rows, width) buffer, in pieces on all threads.
 void for_rows(int64_t rows, int64_t width, const std::function<void(int64_t, int64_t)>& f);
 
-/// "oneDNN (brgemm:avx512_core)" or "LibTorch": which product FrozenMatrix uses here.
+/// "oneDNN (brgemm:avx512_core)" or "own loops (256 bit)": which product FrozenMatrix uses here.
 std::string product_name();
 
 }  // namespace qprompt::engine

@@ -37,7 +37,9 @@ std::vector<std::vector<Answer>> Classifier::classify_features(const at::Tensor&
                                                                int64_t top) const {
   const at::NoGradGuard no_grad;
   check_shape(features, {-1, clip_.config().embed_dim}, "image features");
-  const at::Tensor probabilities = logits(features).softmax(1);  // (B, C)
+  const at::Tensor scores = logits(features);  // (B, C)
+  check_finite(scores, "the logits that this model and prompt give");
+  const at::Tensor probabilities = scores.softmax(1);  // (B, C)
   const int64_t k = std::clamp<int64_t>(top, 1, static_cast<int64_t>(names_.size()));
   auto [values, indices] = probabilities.topk(k, 1);  // (B, k) each
   std::vector<std::vector<Answer>> answers(static_cast<size_t>(features.size(0)));

@@ -1,4 +1,4 @@
-#include <cmath>
+#include <algorithm>
 
 #include "base/aten.h"
 #include "qprompt/eval.h"
@@ -33,12 +33,19 @@ Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::v
   for (const std::string& name : class_names) score.classes.push_back({name, 0, 0, 0});
   if (score.total == 0) return score;
   check_shape(logits, {score.total, static_cast<int64_t>(class_names.size())}, "logits (N, C)");
-  const at::Tensor best = logits.argmax(1).contiguous();  // (N)
+  check_finite(logits, "the logits that this model and prompt give");
+  const at::Tensor best = logits.argmax(1).contiguous();                          // (N)
+  const at::Tensor sure = logits.softmax(1).amax(1).to(at::kFloat).contiguous();  // (N)
+  const int64_t five = std::min<int64_t>(5, logits.size(1));
+  const at::Tensor nearest = std::get<1>(logits.topk(five, 1)).contiguous();  // (N, 5)
   const int64_t* predicted = best.data_ptr<int64_t>();
   for (int64_t i = 0; i < score.total; ++i) {
     const auto label = static_cast<size_t>(items[static_cast<size_t>(set.kept[size_t(i)])].label);
     score.predictions.push_back(predicted[i]);
+    score.confidences.push_back(sure.data_ptr<float>()[i]);
     ++score.classes.at(label).total;
+    const int64_t* top = nearest.data_ptr<int64_t>() + i * five;
+    score.among_five += std::count(top, top + five, static_cast<int64_t>(label));
     ++score.classes.at(static_cast<size_t>(predicted[i])).predicted;
     if (static_cast<size_t>(predicted[i]) == label) {
       ++score.correct;
@@ -48,19 +55,12 @@ Score score_logits(const at::Tensor& logits, const FeatureSet& set, const std::v
   return score;
 }
 
-double harmonic_mean(double base, double fresh) {
-  return base + fresh > 0 ? 2 * base * fresh / (base + fresh) : 0;
-}
-
-Spread spread(const std::vector<double>& values) {
-  Spread out;
-  if (values.empty()) return out;
-  for (double v : values) out.mean += v / static_cast<double>(values.size());
-  for (double v : values) {
-    out.deviation += (v - out.mean) * (v - out.mean) / static_cast<double>(values.size());
-  }
-  out.deviation = std::sqrt(out.deviation);
-  return out;
+std::vector<float> base_scores(const at::Tensor& logits) {
+  const at::NoGradGuard no_grad;
+  const int64_t base_classes = (logits.size(1) + 1) / 2;
+  const at::Tensor best =  // (N)
+      logits.softmax(1).narrow(1, 0, base_classes).amax(1).to(at::kFloat).contiguous();
+  return {best.data_ptr<float>(), best.data_ptr<float>() + best.numel()};
 }
 
 }  // namespace qprompt

@@ -25,9 +25,6 @@ Batch collect(Prefetch& prefetch, int64_t count) {
 
 void encode(const Clip& clip, const StreamOptions& options, Batch& batch) {
   if (batch.pixels.empty()) return;
-  while (options.pad && static_cast<int64_t>(batch.pixels.size()) < options.batch) {
-    batch.pixels.push_back(batch.pixels.front());
-  }
   const at::Tensor features =
       clip.encode_image(at::stack(batch.pixels), options.prompts).cpu();  // (b, E)
   int64_t row = 0;

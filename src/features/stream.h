@@ -10,7 +10,6 @@ namespace qprompt {
 
 struct StreamOptions {
   int64_t batch = 16;
-  bool pad = false;  ///< fill the last batch up, so that a row never depends on the list's length
   int64_t threads = 1;
   ImagePrompts prompts;  ///< learned rows of the image tower
 };

@@ -1,16 +1,20 @@
 #include "features/view.h"
 
+#include <unistd.h>
 #include <cstdlib>
 #include <cstring>
+
 #include <filesystem>
 
+#include "base/numerics.h"
 #include "qprompt/image.h"
 
 namespace qprompt {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kTransformVersion = "qprompt-transform-1";
+/// Of the cache's keys and files; with another one, older files are not met and go with time.
+constexpr std::string_view kCacheVersion = "qprompt-cache-2";
 
 uint64_t view_seed(const View& view, const std::string& path) {
   Digest digest;
@@ -23,36 +27,39 @@ uint64_t view_seed(const View& view, const std::string& path) {
 
 }  // namespace
 
-std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view) {
-  if (options.cache == "none" || options.prompts.learned.defined()) return "";
-  const std::string root = options.cache.empty() ? default_cache_folder() : options.cache;
-  Digest transform;
-  transform.update_text(std::string(kTransformVersion));
-  transform.update_text(cat(clip.config().image_size, view.random ? " random " : " test ",
-                            view.random ? cat(view.seed, " ", view.number) : std::string(),
-                            options.decode.exif_orientation ? " exif" : ""));
+std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view,
+                         const std::string& cache) {
+  if (cache.empty()) return "";
+  Digest making;
+  making.update_text(std::string(kCacheVersion));
+  making.update_text(cat(clip.config().image_size, view.random ? " random " : " test ",
+                         view.random ? cat(view.seed, " ", view.number) : std::string(),
+                         options.decode.exif_orientation ? " exif" : ""));
+  making.update_text(cat(clip.dtype(), " ", Clip::product(), " ", kNumerics));
   // The fingerprint leaves out mean and deviation, which are not the model's but its pixels'.
   const Normalization& pixels = clip.config().normalization;
-  transform.update(pixels.mean.data(), sizeof pixels.mean);
-  transform.update(pixels.std.data(), sizeof pixels.std);
-  if (pixels.divisor != 255.0) transform.update_text(cat("divisor ", pixels.divisor));
+  making.update(pixels.mean.data(), sizeof pixels.mean);
+  making.update(pixels.std.data(), sizeof pixels.std);
+  if (pixels.divisor != 255.0) making.update_text(cat("divisor ", pixels.divisor));
   if (const TestTransform& cut = clip.config().transform; !view.random && cut != TestTransform{}) {
-    transform.update_text(
-        cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ", cut.shorter_side));
+    making.update_text(cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ",
+                           cut.shorter_side));
   }
-  return cat(root, "/features/", to_hex(clip.fingerprint()), "/", transform.hex());
+  return cat(cache, "/features/", to_hex(clip.fingerprint()), "/", making.hex());
 }
 
-Digest::Bytes item_key(const std::string& root, const Item& item) {
-  const std::string path = (fs::path(root) / item.path).string();
-  const std::optional<ImageFileState> state = image_file_state(path);
-  if (!state) {
-    fail(ErrorKind::kPath, "cannot read the image '", path,
-         "': there is no such file; run 'qprompt data check' for the whole list");
-  }
+std::string contents_folder(const std::string& cache, const std::string& image_root) {
+  Digest root;
+  root.update_text(std::string(kCacheVersion));
+  root.update_text(fs::absolute(image_root).lexically_normal().string());
+  return cat(cache, "/contents/", root.hex());
+}
+
+Digest::Bytes row_key(const Digest::Bytes& content, const Item& item, const View& view) {
+  if (!view.random) return content;
   Digest digest;
+  digest.update(content.data(), content.size());
   digest.update_text(item.path);
-  digest.update_text(cat(state->bytes, " ", state->changed));
   return digest.bytes();
 }
 
@@ -76,7 +83,7 @@ std::string default_cache_folder() {
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
     return std::string(home) + "/.cache/qprompt";
   }
-  return (fs::temp_directory_path() / "qprompt-cache").string();
+  return (fs::temp_directory_path() / cat("qprompt-cache-", ::geteuid())).string();
 }
 
 }  // namespace qprompt

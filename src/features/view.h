@@ -17,10 +17,15 @@ struct View {
   int64_t number = 0;
 };
 
-/// The store's folder for a model and a view; empty when nothing is to be kept.
-std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view);
-/// The item's key in that folder: its path, size and time of change. Throws kPath.
-Digest::Bytes item_key(const std::string& root, const Item& item);
+/// Where rows of one model and view are kept: by fingerprint, then by the view, the type of the
+/// arithmetic, what multiplies, and the number of the numerics. Empty where `cache` is.
+std::string store_folder(const Clip& clip, const FeatureOptions& options, const View& view,
+                         const std::string& cache);
+/// Where the digests of the files below one folder are kept.
+std::string contents_folder(const std::string& cache, const std::string& image_root);
+/// The key of an item's row there: what its file holds and, since random views are drawn by it, its
+/// path.
+Digest::Bytes row_key(const Digest::Bytes& content, const Item& item, const View& view);
 
 /// The view (R, R) of a decoded image; `path` is the item's, which the draws depend on.
 Image cut_view(const Image& image, const std::string& path, const View& view,

@@ -36,26 +36,34 @@ class Storages {
   Storages(ZipReader& zip, std::string folder) : zip_(zip), folder_(std::move(folder)) {}
 
   at::Tensor load(const StorageRequest& request) {
-    ByteRange& bytes = read(request.key);
+    Loaded& storage = read(request.key);
+    ByteRange& bytes = storage.bytes;
     const uint64_t item = c10::elementSize(request.dtype);
     if (static_cast<uint64_t>(request.numel) > bytes.size / item) {
       fail(ErrorKind::kContent, "'", bytes.source, "': storage ", in_quotes(request.key), " of ",
            request.numel, " values of ", item, " bytes has only ", bytes.size,
            " bytes; the file is damaged, get or save it again");
     }
-    if (request.dtype == at::kBool && !holds_only_bools(bytes)) {
+    // Once a storage: a small pickle may name one thousands of times.
+    if (request.dtype == at::kBool && !storage.bools && !holds_only_bools(bytes)) {
       fail(ErrorKind::kContent, "'", bytes.source, "': storage ", in_quotes(request.key),
            " of booleans holds a byte above 1; the file is damaged, get or save it again");
     }
+    storage.bools = storage.bools || request.dtype == at::kBool;
     align(bytes, item);
     return tensor_of(bytes, {request.numel}, request.dtype);
   }
 
  private:
-  ByteRange& read(const std::string& key) {
+  struct Loaded {
+    ByteRange bytes;
+    bool bools = false;  ///< every byte is known to be 0 or 1
+  };
+
+  Loaded& read(const std::string& key) {
     const auto known = loaded_.find(key);
     if (known != loaded_.end()) return known->second;
-    return loaded_.emplace(key, zip_.read(folder_ + key)).first->second;
+    return loaded_.emplace(key, Loaded{zip_.read(folder_ + key)}).first->second;
   }
 
   /// Copies misaligned bytes here, so that tensors which share a storage go on sharing it.
@@ -70,7 +78,7 @@ class Storages {
 
   ZipReader& zip_;
   std::string folder_;
-  std::map<std::string, ByteRange> loaded_;
+  std::map<std::string, Loaded> loaded_;
 };
 
 class Flattener {

@@ -69,5 +69,22 @@ TEST(TextTest, WhatEditorsSaveBecomesUtf8) {
   EXPECT_THROW(decoded_text({"\xff\xfe\0\xde", 4}, "f"), Error) << "the other half";
 }
 
+TEST(TomlDepthTest, DottedKeysAndNestedValuesAreCountedOutsideStrings) {
+  const auto many = [](const std::string& one, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += one;
+    return text;
+  };
+  const std::string fine = "a.b.c = 1.5  # " + many(".", 1000) + "\n[x.y]\nv = [[1.0, 2.0], {k = 3}]\n" +
+                           "s = \"" + many(".[", 500) + "\"\nt = \"\"\"\n" + many("[.", 500) +
+                           "\"\"\"\nl = '" + many("{", 500) + "'\nn = [" + many("1.5, ", 1000) + "]\n";
+  check_toml_depth(fine, "f");
+  for (const std::string& deep :
+       {many("a.", 100000) + "a = 1", "[" + many("a.", 100) + "a]", "x = " + many("[", 100),
+        "x = " + many("{a=", 100), "\n\"quoted\"" + many(".\"a\"", 100) + " = 1"}) {
+    EXPECT_THROW(check_toml_depth(deep, "f"), Error);
+  }
+}
+
 }  // namespace
 }  // namespace qprompt

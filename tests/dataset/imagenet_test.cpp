@@ -1,3 +1,4 @@
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "dataset/test_splits.h"
@@ -91,6 +92,21 @@ TEST_F(ImageNet, ItsDrawSaysThatItIsNotCoOps) {
   EXPECT_NE(out.str().find("split_fewshot"), std::string::npos) << out.str();
   write_all(folder_ / "imagenet/split_fewshot/shot_1-seed_1.pkl", "");
   EXPECT_EQ(find_coop_sample(split, 1, 1), folder_ / "imagenet/split_fewshot/shot_1-seed_1.pkl");
+}
+
+TEST_F(ImageNet, CoOpsOwnDrawIsTakenWhereItsFileIsThere) {
+  const Split split = load("imagenet");
+  nlohmann::json sample;
+  for (const Item& item : split.train) {
+    if (item.path.ends_with("c.JPEG")) {
+      sample["train"].push_back({{"path", item.path}, {"label", item.label}});
+    }
+  }
+  write_all(folder_ / "imagenet/split_fewshot/shot_1-seed_1.pkl", sample.dump());
+  const Split drawn = draw_few_shot(split, 1, 1, log_);
+  ASSERT_EQ(drawn.train.size(), 4u);
+  for (const Item& item : drawn.train) EXPECT_TRUE(item.path.ends_with("c.JPEG")) << item.path;
+  EXPECT_NE(paths(draw_few_shot(split, 1, 2, log_).train), paths(drawn.train)) << "another seed";
 }
 
 TEST_F(ImageNet, V2IsNumberedByTheLinesOfTheNames) {

@@ -5,7 +5,7 @@
 #include <regex>
 #include <set>
 
-#include "study/page_checks.h"
+#include "report/page_checks.h"
 #include "support/run.h"
 
 namespace qprompt::testing_support {

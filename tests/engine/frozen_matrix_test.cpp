@@ -52,6 +52,47 @@ TEST_P(FrozenMatrixTest, TheProductIsLibTorchs) {
   }
 }
 
+// Sizes around tiles, vectors and blocks of rows and columns.
+TEST(FrozenMatrixRows, ARowHasTheSameBitsWhateverStandsBesideIt) {
+  for (const auto [out, in] : {std::pair{48, 80}, std::pair{29, 33}, std::pair{5, 600}}) {
+    const FrozenMatrix matrix(at::randn({out, in}));
+    const at::Tensor bias = at::randn({out}), x = at::randn({260, in}), add = at::randn({260, out});
+    const auto run = [&](int64_t first, int64_t rows) {
+      const at::Tensor y = at::empty({rows, out});
+      matrix.apply_transposed(x.narrow(0, first, rows), y,
+                              {.bias = bias, .add = add.narrow(0, first, rows)});
+      return y;
+    };
+    const at::Tensor all = run(0, 260);
+    for (const int64_t rows : {1, 2, 5, 6, 7, 11, 12, 13, 50, 239, 241}) {
+      for (const int64_t first : {int64_t{0}, int64_t{3}, 260 - rows}) {
+        if (first + rows > 260) continue;
+        EXPECT_TRUE(at::equal(run(first, rows), all.narrow(0, first, rows)))
+            << out << " x " << in << ", rows " << first << " + " << rows;
+      }
+    }
+  }
+}
+
+TEST(FrozenMatrixRows, ActivationsAreTheirFunctionsAndKnowNoPlace) {
+  const FrozenMatrix matrix(at::eye(37));
+  const at::Tensor x = at::linspace(-9, 9, 37 * 13).view({13, 37});
+  const at::Tensor exact = x.to(at::kDouble);
+  for (const auto act : {Epilogue::Act::kQuickGelu, Epilogue::Act::kGelu}) {
+    const auto run = [&](const at::Tensor& rows) {
+      const at::Tensor y = at::empty_like(rows);
+      matrix.apply_transposed(rows, y, {.act = act});
+      return y;
+    };
+    const at::Tensor expected =
+        act == Epilogue::Act::kGelu ? at::gelu(exact) : exact * at::sigmoid(exact * 1.702);
+    EXPECT_LT((run(x) - expected).abs().max().item<double>(), 2e-6);
+    for (int64_t i = 0; i < 13; ++i) {
+      EXPECT_TRUE(at::equal(run(x.narrow(0, i, 1))[0], run(x)[i])) << i;
+    }
+  }
+}
+
 // Matrices of different sizes share a thread's room for passing weights.
 TEST(FrozenMatrixRoom, AWiderMatrixAfterANarrowOneIsWhole) {
   for (const int64_t width : {16, 700, 300}) {

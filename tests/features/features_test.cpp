@@ -1,6 +1,13 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "features/cache_folder.h"
+#include "features/contents.h"
 #include "qprompt/features.h"
 #include "support/tiny_clip.h"
 
@@ -116,6 +123,78 @@ TEST_F(FeaturesTest, ACacheThatCannotBeWrittenIsAWarning) {
   options_.cache = "/dev/null/cache";
   EXPECT_EQ(test_view().encoded, 3);
   ASSERT_FALSE(log_.warnings().empty());
+}
+
+namespace fs = std::filesystem;
+
+TEST_F(FeaturesTest, EqualNamesSizesAndTimesInAnotherFolderAreOtherImages) {
+  const FeatureSet first = test_view();
+  const std::string other = folder_ / "other", name = "/a_odd.jpg";
+  write_all(other + "/d_grey.png", read_all(split_.image_root + "/d_grey.png"));
+  std::string tiny = read_all(tiny_oracle() + "/images/g_tiny.png");
+  tiny.resize(fs::file_size(split_.image_root + name), '\0');
+  write_all(other + name, tiny);
+  fs::last_write_time(other + name, fs::last_write_time(split_.image_root + name));
+  const FeatureSet second =
+      test_features(clip_, other, {{"a_odd.jpg", 0}, {"d_grey.png", 0}}, options_, log_);
+  EXPECT_EQ(second.encoded, 1) << "the same bytes in another place are known";
+  EXPECT_FALSE(at::equal(second.features[0][0], first.features[0][0]));
+  EXPECT_TRUE(at::equal(second.features[0][1], first.features[0][2]));
+}
+
+TEST_F(FeaturesTest, ARowDoesNotDependOnWhatElseWasEncodedWithIt) {
+  const FeatureSet together = test_view();
+  for (size_t i = 0; i < split_.train.size(); ++i) {
+    options_.cache = folder_ / cat("alone", i);
+    const FeatureSet alone =
+        test_features(clip_, split_.image_root, {split_.train[i]}, options_, log_);
+    EXPECT_TRUE(at::equal(alone.features[0][0], together.features[0][static_cast<int64_t>(i)]));
+  }
+}
+
+TEST_F(FeaturesTest, TheCacheIsTheUsersAlone) {
+  test_view();
+  struct stat found {};
+  ASSERT_EQ(::stat(options_.cache.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777, 0700u);
+}
+
+TEST_F(FeaturesTest, ACacheOfAnotherUserIsNeitherReadNorWritten) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  test_view();
+  ASSERT_EQ(::chown(options_.cache.c_str(), 12345, 12345), 0);
+  EXPECT_EQ(test_view().encoded, 3);
+  ASSERT_FALSE(log_.warnings().empty());
+  EXPECT_NE(log_.warnings().back().find("another user"), std::string::npos);
+}
+
+TEST_F(FeaturesTest, TheOldestFilesGoWhenTheCacheIsFull) {
+  options_.cache_mb = 0;
+  EXPECT_EQ(test_view().encoded, 3);
+  EXPECT_EQ(cache_file(), "");
+  write_all(options_.cache + "/features/notes.safetensors", "the user's");
+  trim_cache(options_.cache, 0);
+  EXPECT_NE(cache_file(), "") << "a file that the cache did not write";
+}
+
+TEST_F(FeaturesTest, AFileIsReadOnceUntilItChanges) {
+  const std::string index = folder_ / "index";
+  const auto digest = [&](const std::string& path, int64_t expected_reads) {
+    Contents contents(index, split_.image_root, log_, 0);
+    const Digest::Bytes bytes = contents.digest(path);
+    contents.save(log_);
+    EXPECT_EQ(contents.reads(), expected_reads);
+    return bytes;
+  };
+  const Digest::Bytes first = digest("a_odd.jpg", 1);
+  EXPECT_EQ(digest("a_odd.jpg", 0), first);
+  const std::string path = split_.image_root + "/a_odd.jpg";
+  const auto time = fs::last_write_time(path);
+  std::string bytes = read_all(path);
+  bytes.back() ^= 1;
+  write_all(path, bytes);
+  fs::last_write_time(path, time);  // as a copy that keeps times would
+  EXPECT_NE(digest("a_odd.jpg", 1), first);
 }
 
 }  // namespace

@@ -113,11 +113,14 @@ inline std::string any_layout() {
   return file("openai_torchscript.pt");
 }
 
-/// ‖a − b‖ / ‖b‖ in double.
+/// ‖a − b‖ / ‖b‖ in double. A reference of zeros (the gradient of a dead unit) is met by zeros:
+/// then the error is 0, and by anything else, enormous.
 inline double relative_error(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes()) return 1e300;
   const at::Tensor x = a.detach().to(at::kDouble), y = b.detach().to(at::kDouble);
-  return ((x - y).norm() / y.norm()).item<double>();
+  const double error = (x - y).norm().item<double>(), size = y.norm().item<double>();
+  if (size == 0) return error == 0 ? 0 : 1e300;
+  return error / size;
 }
 
 /// Class names as prompts say them.

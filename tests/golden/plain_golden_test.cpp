@@ -29,5 +29,12 @@ TEST(GoldenPlain, ThePlainModelGivesTheReferencesFeatures) {
             kFeatureTolerance);
 }
 
+TEST(RelativeError, AReferenceOfZerosIsMetByZerosAlone) {
+  const at::Tensor zeros = at::zeros({3});
+  EXPECT_EQ(relative_error(zeros, zeros), 0);
+  EXPECT_GT(relative_error(at::full({3}, 1e-12), zeros), 1);
+  EXPECT_NEAR(relative_error(at::full({3}, 1.1), at::ones({3})), 0.1, 1e-6);
+}
+
 }  // namespace
 }  // namespace qprompt

@@ -90,14 +90,16 @@ TEST(ImportTest, AWholeModelWithAContextAloneIsDeepTextUnlessCoOpIsSaid) {
 }
 
 TEST(ImportTest, WrappersPrefixesAndABareStateDictionaryAreRead) {
-  std::vector<Entry> entries = coop();
-  for (Entry& entry : entries) {
-    entry.values = values_of(entry);
-    entry.name = "module." + entry.name;
+  for (const std::string prefix : {"module.", "model.prompt_learner.", "model.module."}) {
+    std::vector<Entry> entries = coop();
+    for (Entry& entry : entries) {
+      entry.values = values_of(entry);
+      entry.name = prefix + entry.name;
+    }
+    const Importer wrapped(entries);
+    ASSERT_EQ(wrapped.run(kWords).code, 0) << prefix;
+    expect_pattern(wrapped.prompt(), "ctx", "ctx");
   }
-  const Importer wrapped(entries);
-  ASSERT_EQ(wrapped.run(kWords).code, 0);
-  expect_pattern(wrapped.prompt(), "ctx", "ctx");
   Pickle pickle;
   pickle.op("}").text("ctx");
   legacy_tensor(pickle, "HalfStorage", "0", {4, 128}).op("s");

@@ -33,20 +33,23 @@ const Rooms& allowed_rooms() {
       {"eval",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
         "artifact"}},
-      {"report", {"base", "eval"}},
-      {"run",
+      {"exchange",
+       {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "quant",
+        "artifact"}},
+      {"experiment",
        {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report"}},
-      {"study",
-       {"base", "weights", "tokenizer", "image", "clip", "dataset", "prompt", "features", "quant",
-        "artifact", "train", "eval", "report", "run"}},
+        "artifact", "train", "eval"}},
+      {"report",
+       {"base", "image", "clip", "dataset", "features", "quant", "artifact", "train", "eval",
+        "experiment"}},
   };
   return kRooms;
 }
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base", "engine", "checkpoint", "clip"};
+  static const std::set<std::string> kRooms{"base",  "engine",   "checkpoint", "clip", "report", "eval",
+                                            "train", "exchange", "experiment"};
   return kRooms;
 }
 

@@ -1,4 +1,4 @@
-#include "qprompt/report.h"
+#include "report/table.h"
 
 #include <gtest/gtest.h>
 

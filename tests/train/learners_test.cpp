@@ -5,11 +5,13 @@
 #include "qprompt/eval.h"
 #include "qprompt/train.h"
 #include "support/tiny_clip.h"
-#include "train/loss.h"
-#include "train/quantized.h"
+#include "train/impl/forward.h"
+#include "train/impl/quantized.h"
 
 namespace qprompt {
 namespace {
+
+using namespace train;
 
 using testing_support::open_tiny_clip;
 using testing_support::read_all;
@@ -90,7 +92,7 @@ TEST_P(EveryLearner, LearnsEveryTensor) {
   options.train.quantization = Quantization::kNone;
   options.train.plain_bits = 32;
   options.train.warmup_epochs = 0;
-  options.train.weight_decay = 0;  // which would move what has no gradient
+  options.train.optimizer.weight_decay = 0;  // which would move what has no gradient
   const FitResult trained = fit_prompt(tiny(), split, options, log);
   Rng rng(options.train.seed);
   const auto learner = make_learner(tiny(), split.class_names, options.context);
@@ -125,12 +127,12 @@ TEST(ImageSideTraining, GoesOnAfterACheckpointToTheSameBytes) {
   };
   TrainOptions train = options.train;
   train.resume = {folder / "checkpoint.safetensors", "key"};
-  EXPECT_THROW(train_prompt(tiny(), *learner, data, train, log), std::runtime_error);
+  EXPECT_THROW(train_prompt(tiny(), *learner, data, train), std::runtime_error);
   data.pixels = [&](const std::vector<int64_t>& items, int64_t epoch) {
     EXPECT_EQ(epoch, 2) << "what was done is not done again";
     return pixels.batch(items, epoch);
   };
-  const TrainResult resumed = train_prompt(tiny(), *learner, data, train, log);
+  const TrainResult resumed = train_prompt(tiny(), *learner, data, train);
   const TrainedPrompt expected = decode_prompt(whole, "whole");
   for (size_t i = 0; i < resumed.tensors.size(); ++i) {
     EXPECT_EQ(resumed.tensors[i].values(), expected.tensors[i].values());
@@ -150,16 +152,17 @@ TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
   EXPECT_EQ(tight.images, 1);
   const TrainingPixels pixels(tiny(), split.image_root, split.train, {0, 1, 64, {}});
   const Batch batch{
-      {}, pixels.batch({0, 1, 2, 3, 4}, 0), at::tensor({0, 1, 2, 0, 1}, at::kLong), {}};
+      {}, pixels.batch({0, 1, 2, 3, 4}, 0), at::tensor({0, 1, 2, 0, 1}, at::kLong)};
   std::vector<std::vector<at::Tensor>> gradients;
   std::vector<double> losses;
   for (const Chunks& chunks : {roomy, tight}) {
     Rng rng(1);
     std::vector<at::Tensor> leaves = learner->initial_values(rng);
     for (at::Tensor& leaf : leaves) leaf.requires_grad_();
-    losses.push_back(accumulate_gradients(tiny(), *learner, leaves, batch, chunks));
-    auto& all = gradients.emplace_back();
-    for (const at::Tensor& leaf : leaves) all.push_back(leaf.grad());
+    const Step step =
+        gradients_of({tiny(), *learner, chunks, {}, {}}, make_objective({}), leaves, batch);
+    losses.push_back(step.loss);
+    gradients.push_back(step.gradients);
   }
   EXPECT_NEAR(losses[0], losses[1], 1e-5);
   for (size_t i = 0; i < gradients[0].size(); ++i) {
@@ -182,8 +185,8 @@ TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
     return leaves;
   };
   const auto one = fresh(), other = fresh();
-  const double loss =
-      accumulate_gradients(tiny(), *learner, one, {features, {}, labels, {}}, {0, 0});
+  const Step step = gradients_of({tiny(), *learner, {}, {}, {}}, make_objective({}), one,
+                                 {features, {}, labels});
   at::Tensor mean = at::zeros({});
   for (int64_t b = 0; b < 3; ++b) {
     mean = mean + prompt_loss(tiny(), learner->prompts_for(other, features[b]),
@@ -191,9 +194,9 @@ TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
                       3.0;
   }
   mean.backward();
-  EXPECT_NEAR(loss, mean.item<double>(), 1e-6);
+  EXPECT_NEAR(step.loss, mean.item<double>(), 1e-6);
   for (size_t i = 0; i < one.size(); ++i) {
-    EXPECT_LT((one[i].grad() - other[i].grad()).norm().item<double>(),
+    EXPECT_LT((step.gradients[i] - other[i].grad()).norm().item<double>(),
               1e-5 * other[i].grad().norm().item<double>() + 1e-8);
   }
 }

@@ -1,5 +1,5 @@
 // Noise while training, and being watched: neither leaves a trace where it must not.
-#include "train/noise.h"
+#include "train/impl/noise.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -11,6 +11,8 @@
 
 namespace qprompt {
 namespace {
+
+using namespace train;
 
 using testing_support::open_tiny_clip;
 using testing_support::TempFolder;
@@ -50,7 +52,7 @@ class NoisyTrainTest : public ::testing::Test {
     options.batch = 4;
     options.checkpoint_seconds = 0;
     options.resume = {checkpoint, "key"};
-    return train_prompt(clip_, *learner_, data, options, log_);
+    return train_prompt(clip_, *learner_, data, options);
   }
   static TrainOptions plain(double noise, int64_t epochs = 4) {
     TrainOptions options;
@@ -80,16 +82,25 @@ class NoisyTrainTest : public ::testing::Test {
   Clip clip_ = open_tiny_clip();
   std::unique_ptr<PromptLearner> learner_ =
       make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
-  Log log_;
 };
 
-/// An observer that ends the run after an epoch, as a kill between two epochs does.
-struct Stop {};
-std::function<void(const TrainSnapshot&)> stop_after(int64_t epoch) {
-  return [epoch](const TrainSnapshot& snapshot) {
-    if (snapshot.epoch == epoch) throw Stop{};
-  };
-}
+/// Keeps what it is told of the epochs, and ends the run after one, as a kill between two does.
+struct Killed {};
+class EpochKeeper : public Observer {
+ public:
+  explicit EpochKeeper(int64_t last = -1) : last_(last) {}
+  void epoch(const EpochReport& report) override {
+    if (report.epoch == last_) throw Killed{};
+    epochs.push_back(report.epoch);
+    if (report.prompt) prompts.push_back(report.prompt());
+    if (report.exact_prompt) exact.push_back(report.exact_prompt());
+  }
+  std::vector<int64_t> epochs;
+  std::vector<std::string> prompts, exact;
+
+ private:
+  int64_t last_;
+};
 
 TEST_F(NoisyTrainTest, NoNoiseIsTheRunWithoutTheOption) {
   TrainOptions without = plain(0);
@@ -110,11 +121,12 @@ TEST_F(NoisyTrainTest, AnInterruptedNoisyRunGoesOnToTheSameValues) {
   for (TrainOptions options : {plain(0.05), quantized(0.05)}) {
     TempFolder folder;
     const TrainResult whole = train(options);
-    options.observe = stop_after(3);
-    EXPECT_THROW(train(options, folder / "checkpoint"), Stop);
-    options.observe = nullptr;
+    EpochKeeper killer(3);
+    options.observer = &killer;
+    EXPECT_THROW(train(options, folder / "checkpoint"), Killed);
+    options.observer = nullptr;
     const TrainResult resumed = train(options, folder / "checkpoint");
-    EXPECT_EQ(resumed.resumed_epoch, 2);
+    EXPECT_EQ(resumed.resumed_steps, 8) << "of 3 an epoch: the last one was not kept";
     expect_same(resumed, whole);
   }
 }
@@ -134,62 +146,33 @@ TEST_F(NoisyTrainTest, ADeviationThatIsNoneIsRefused) {
 TEST_F(NoisyTrainTest, TheObserverSeesEveryEpochAndChangesNothing) {
   for (TrainOptions options : {plain(0), quantized(0), quantized(0.05)}) {
     const TrainResult alone = train(options);
-    std::vector<TrainSnapshot> seen;
-    options.observe = [&](const TrainSnapshot& snapshot) {
-      seen.push_back(snapshot);
-      for (at::Tensor value : snapshot.values) value.zero_();  // a copy is the observer's own
-    };
-    const TrainResult watched = train(options);
-    expect_same(watched, alone);
-    ASSERT_EQ(seen.size(), 5u);
-    for (size_t e = 0; e < seen.size(); ++e) EXPECT_EQ(seen[e].epoch, int64_t(e));
-    EXPECT_EQ(seen.back().tensors[0].plain, alone.tensors[0].plain);
-    EXPECT_EQ(seen.back().tensors[0].quantized.codes, alone.tensors[0].quantized.codes);
-    EXPECT_NE(seen[1].tensors[0].values(), seen[4].tensors[0].values());
-  }
-}
-
-TEST_F(NoisyTrainTest, TheObserverStartsWhereAResumedRunDoes) {
-  TempFolder folder;
-  TrainOptions options = plain(0);
-  options.observe = stop_after(3);
-  EXPECT_THROW(train(options, folder / "checkpoint"), Stop);
-  const auto keep = [](std::vector<TrainSnapshot>& kept) {
-    return [&kept](const TrainSnapshot& snapshot) { kept.push_back(snapshot); };
-  };
-  std::vector<TrainSnapshot> resumed, whole;
-  options.observe = keep(resumed);
-  train(options, folder / "checkpoint");
-  options.observe = keep(whole);
-  train(options);
-  ASSERT_EQ(resumed.size(), 3u);
-  for (size_t i = 0; i < resumed.size(); ++i) {
-    EXPECT_EQ(resumed[i].epoch, int64_t(i) + 2);
-    EXPECT_TRUE(at::equal(resumed[i].values[0], whole[i + 2].values[0]));
+    EpochKeeper keeper;
+    options.observer = &keeper;
+    expect_same(train(options), alone);
+    EXPECT_EQ(keeper.epochs, (std::vector<int64_t>{0, 1, 2, 3, 4}));
   }
 }
 
 TEST_F(NoisyTrainTest, AWholeRunShowsThePromptThatItWouldWrite) {
   using testing_support::demo_data;
-  Split split = load_split({demo_data(), ""}, log_);
-  split.train = draw_few_shot(split, 1, 1, log_).train;
+  Log log;
+  Split split = load_split({demo_data(), ""}, log);
+  split.train = draw_few_shot(split, 1, 1, log).train;
   FitOptions options;
   options.train = quantized(0.01);
   options.train.epochs = 1;
   options.features.cache = "none";
-  const std::string alone = encode_prompt(fit_prompt(clip_, split, options, log_).prompt);
-  std::vector<std::string> shown;
-  int64_t inner = 0;
-  options.train.observe = [&](const TrainSnapshot&) { ++inner; };
-  options.observe = [&](const TrainSnapshot& snapshot, const TrainedPrompt& prompt) {
-    EXPECT_EQ(snapshot.epoch, int64_t(shown.size()));
-    shown.push_back(encode_prompt(prompt));
-  };
-  EXPECT_EQ(encode_prompt(fit_prompt(clip_, split, options, log_).prompt), alone);
-  EXPECT_EQ(inner, 2);
-  ASSERT_EQ(shown.size(), 2u);
-  EXPECT_NE(shown[0], alone);
-  EXPECT_EQ(shown[1], alone);
+  const std::string alone = encode_prompt(fit_prompt(clip_, split, options).prompt);
+  EpochKeeper keeper;
+  options.train.observer = &keeper;
+  EXPECT_EQ(encode_prompt(fit_prompt(clip_, split, options).prompt), alone);
+  ASSERT_EQ(keeper.prompts.size(), 2u);
+  EXPECT_NE(keeper.prompts[0], alone);
+  EXPECT_EQ(keeper.prompts[1], alone);
+  const TrainedPrompt exact = decode_prompt(keeper.exact[1], "exact");
+  EXPECT_EQ(exact.tensors[0].bits, 32);
+  const QuantizedValues once = quantize_once(exact.tensors[0].plain, options.train.quantizer);
+  EXPECT_EQ(once.codes.size(), decode_prompt(alone, "").tensors[0].quantized.codes.size());
 }
 
 }  // namespace

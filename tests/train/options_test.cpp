@@ -29,16 +29,58 @@ TEST(TrainOptionsTest, NamesAreUnique) {
 TEST(TrainOptionsTest, TheLastRateNeverReachesZero) {
   TrainOptions options;
   options.epochs = 50;
-  EXPECT_DOUBLE_EQ(learning_rate_at(options, 0), 1e-5);
-  EXPECT_DOUBLE_EQ(learning_rate_at(options, 1), 0.002);
-  EXPECT_NEAR(learning_rate_at(options, 49), 7.8853e-06, 1e-10);
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, options.learning_rate, 0), 1e-5);
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, options.learning_rate, 1), 0.002);
+  EXPECT_NEAR(learning_rate_at(options, options.learning_rate, 49), 7.8853e-06, 1e-10);
+}
+
+TEST(TrainOptionsTest, TheRateMayMoveWithTheStepAndStartWithoutAWarmUp) {
+  TrainOptions options;
+  options.epochs = 4;
+  options.warmup_epochs = 0;
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, 0.002, 0), 0.002);
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, 0.002, 2), 0.001);  // half of the cosine
+  EXPECT_NEAR(learning_rate_at(options, 0.002, 2.5), 0.001 * (1 + std::cos(M_PI * 0.625)), 1e-15);
+  options.warmup_epochs = 1;
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, 0.002, 0.75), options.warmup_rate);
+  EXPECT_DOUBLE_EQ(learning_rate_at(options, 0.002, 1), 0.002);
+}
+
+TEST(TrainOptionsTest, WhatHasNoUseBesideTheOthersIsRefused) {
+  const auto refuses = [](auto change) {
+    TrainOptions options;
+    change(options);
+    try {
+      check_options(options);
+    } catch (const Error& e) {
+      return e.kind() == ErrorKind::kUsage;
+    }
+    return false;
+  };
+  EXPECT_FALSE(refuses([](TrainOptions&) {}));
+  EXPECT_TRUE(refuses([](TrainOptions& o) { o.optimizer.beta1 = 0.5; }));
+  EXPECT_TRUE(refuses([](TrainOptions& o) { o.optimizer.epsilon = 1e-3; }));
+  EXPECT_TRUE(refuses([](TrainOptions& o) {
+    o.optimizer.kind = OptimizerKind::kAdam;
+    o.optimizer.momentum = 0.5;
+  }));
+  EXPECT_TRUE(refuses([](TrainOptions& o) {
+    o.warmup_epochs = 0;
+    o.warmup_rate = 1e-4;
+  }));
+  EXPECT_FALSE(refuses([](TrainOptions& o) {
+    o.optimizer.kind = OptimizerKind::kAdamW;
+    o.optimizer.epsilon = 1e-4;
+  }));
 }
 
 TEST(TrainOptionsTest, BadValuesAreRefusedAsUsage) {
   FitOptions options;
   for (const Field& field : fit_fields(options)) {
     // Free text; the names are checked where the tensors are known.
-    if (field.name == "init" || field.name == "quantized-tensors") continue;
+    if (field.name == "init" || field.name == "quantized-tensors" || field.name == "tensor-lr") {
+      continue;
+    }
     for (const char* text : {"", "maybe", "1e999", "nan"}) {
       try {
         field.parse(text);

@@ -27,7 +27,7 @@ class TrainTest : public ::testing::Test {
   }
   TrainResult train(TrainOptions options, const Resume& resume = {}) {
     options.resume = resume;
-    return train_prompt(clip_, *learner_, data(), options, log_);
+    return train_prompt(clip_, *learner_, data(), options);
   }
   static TrainOptions quick(int64_t epochs) {
     TrainOptions options;
@@ -40,7 +40,6 @@ class TrainTest : public ::testing::Test {
   Clip clip_ = open_tiny_clip();
   std::unique_ptr<PromptLearner> learner_ =
       make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
-  Log log_;
 };
 
 TEST_F(TrainTest, TheLossFalls) {
@@ -82,7 +81,7 @@ TEST_F(TrainTest, ARunThatStoppedGoesOnToTheSameValues) {
   const TrainResult first = train(options, resume);
   EXPECT_EQ(first.tensors[0].quantized.codes, whole.tensors[0].quantized.codes);
   const TrainResult again = train(options, resume);
-  EXPECT_EQ(again.resumed_epoch, 8);
+  EXPECT_EQ(again.resumed_steps, 24);
   EXPECT_EQ(again.tensors[0].quantized.codes, whole.tensors[0].quantized.codes);
   EXPECT_EQ(again.tensors[0].quantized.codebook, whole.tensors[0].quantized.codebook);
   EXPECT_EQ(again.epochs.size(), 8u);
@@ -127,7 +126,7 @@ TEST_F(TrainTest, ALossThatLeavesTheNumbersIsAnError) {
 TEST_F(TrainTest, FeaturesThatAreNotFiniteAreRefused) {
   TrainingData bad = data();
   bad.features[0][3][0] = std::nan("");
-  EXPECT_THROW(train_prompt(clip_, *learner_, bad, quick(1), log_), Error);
+  EXPECT_THROW(train_prompt(clip_, *learner_, bad, quick(1)), Error);
 }
 
 TEST_F(TrainTest, WhatIsScoredIsWhatIsOnDisk) {
@@ -156,7 +155,7 @@ TEST_F(TrainTest, WhatIsScoredIsWhatIsOnDisk) {
 
 TEST_F(TrainTest, AClassSpecificPromptRefusesOtherClasses) {
   const auto learner = make_coop(clip_, {"ant", "bee", "cow"}, {2, "", ClassPosition::kEnd, true});
-  const TrainResult run = train_prompt(clip_, *learner, data(), quick(2), log_);
+  const TrainResult run = train_prompt(clip_, *learner, data(), quick(2));
   TrainedPrompt prompt;
   prompt.n_ctx = 2;
   prompt.width = clip_.config().text_width;

@@ -224,6 +224,20 @@ TEST(ArchiveTest, RefusesBooleansThatAreNone) {
       says(refusal(zip({{"m/data.pkl", pickle.stop()}, {"m/data/0", "\x07"}})), "a byte above 1"));
 }
 
+TEST(ArchiveTest, LooksAtAStorageOfBooleansOnceHoweverOftenItIsNamed) {
+  constexpr int kNames = 20'000;  // × 32 MB: minutes, were each name to read them all
+  Pickle pickle;
+  pickle.op("}(");
+  for (int i = 0; i < kNames; ++i) {
+    pickle.text("t" + std::to_string(i)).storage("BoolStorage", "0", 1);
+  }
+  pickle.op("u");
+  const std::string zeros(std::size_t{32} << 20, '\0');
+  const double started = now_seconds();
+  refusal(zip({{"m/data.pkl", pickle.stop()}, {"m/data/0", zeros, true}}));
+  EXPECT_LT(now_seconds() - started, 30);
+}
+
 TEST(ArchiveTest, RefusesEncryptedAndUnknownMethods) {
   std::string bytes = archive(checkpoint(), kValues);
   const size_t first = bytes.find("PK\x01\x02");

@@ -85,13 +85,13 @@ bool all_finite(const at::Tensor& tensor) {
 }
 
 /// What is wrong with a checkpoint, by kind.
-struct Faults {
+struct TensorFaults {
   std::string missing, unexpected, shapes, values;
 };
 
 /// One tensor of the file as contiguous float32, or undefined with a fault noted.
 at::Tensor take_piece(const WeightStore& store, const std::string& name, const Shape& shape,
-                      Faults& faults) {
+                      TensorFaults& faults) {
   const auto found = store.tensors.find(name);
   if (found == store.tensors.end()) {
     faults.missing += cat("\n  ", name, " ", shape_text(shape));
@@ -116,7 +116,7 @@ at::Tensor take_piece(const WeightStore& store, const std::string& name, const S
   return values;
 }
 
-at::Tensor cook(const WeightStore& store, const Recipe& recipe, Faults& faults) {
+at::Tensor cook(const WeightStore& store, const Recipe& recipe, TensorFaults& faults) {
   std::vector<at::Tensor> pieces;
   for (const auto& [name, shape] : recipe.pieces) {
     pieces.push_back(take_piece(store, name, shape, faults));
@@ -128,7 +128,7 @@ at::Tensor cook(const WeightStore& store, const Recipe& recipe, Faults& faults) 
   return recipe.transpose ? whole.t().contiguous() : whole;
 }
 
-[[noreturn]] void report(const Checkpoint& checkpoint, const Faults& faults) {
+[[noreturn]] void report(const Checkpoint& checkpoint, const TensorFaults& faults) {
   std::string text;
   if (!checkpoint.faults.empty()) text += "\ncontradictions:" + checkpoint.faults;
   if (!faults.missing.empty()) text += "\nmissing tensors:" + faults.missing;
@@ -142,7 +142,7 @@ at::Tensor cook(const WeightStore& store, const Recipe& recipe, Faults& faults) 
 }  // namespace
 
 Tensors canonicalise(Checkpoint checkpoint) {
-  Faults faults;
+  TensorFaults faults;
   Tensors weights;
   std::set<std::string> used;
   for (const auto& [name, shape] : canonical_shapes(checkpoint.architecture)) {

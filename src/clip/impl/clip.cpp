@@ -46,7 +46,7 @@ clip::Placement parse_placement(const ClipOptions& options) {
 int64_t images_at_once(const ClipConfig& config, int64_t learned_rows) {
   if (config.image_kind == ImageTowerKind::kResNet) {
     // The stem's widest map has R/2 · R/2 cells, as costly each as a fraction of a ViT's row.
-    return std::max<int64_t>(1, 32 * 224 * 224 / (config.image_size * config.image_size));
+    return std::max<int64_t>(1, 4 * 224 * 224 / (config.image_size * config.image_size));
   }
   const int64_t grid = config.image_size / config.patch_size;
   return std::max<int64_t>(1, kImageRows / (grid * grid + 1 + learned_rows));
@@ -60,6 +60,7 @@ struct Clip::Impl {
   Tokenizer tokenizer;
   checkpoint::Architecture architecture;
   clip::Placement where;
+  std::string dtype;
   double logit_scale = 1;
   clip::TextTower text;
   clip::VitTower vit;  // one of the two
@@ -128,6 +129,7 @@ Clip Clip::load(const std::string& path, const ClipOptions& options) {
   auto impl = std::make_shared<Impl>(Tokenizer::load(vocabulary, config.vocab_size));
   impl->architecture = architecture;
   impl->where = where;
+  impl->dtype = options.dtype;
   impl->weights = checkpoint::canonicalise(std::move(opened));
   impl->logit_scale = std::exp(impl->weights.at("logit_scale").item<double>());
   if (constexpr double kLargest = 1e6; !(impl->logit_scale < kLargest)) {
@@ -213,6 +215,7 @@ int64_t Clip::class_chunk_within(const PackedPrompts& prompts, int64_t bytes) co
   return clip::class_chunk_within(impl_->text, prompts, bytes);
 }
 
+const std::string& Clip::dtype() const { return impl_->dtype; }
 std::string Clip::product() { return engine::product_name(); }
 
 at::Tensor Clip::token_embeddings(const std::vector<int64_t>& ids) const {

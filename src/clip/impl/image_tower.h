@@ -8,12 +8,12 @@
 namespace qprompt::clip {
 
 struct VitTower {
-  at::Tensor patches;                 ///< (D, 3·p·p): the patch convolution as a matrix
+  engine::FrozenMatrix patches;       ///< (D, 3·p·p): the patch convolution as a matrix
   at::Tensor class_row;               ///< (1, D): class embedding plus its position
   at::Tensor positions;               ///< (g·g, D) of the patches
   engine::LayerNorm ln_pre, ln_post;  ///< ln_pre undefined where the model has none
   engine::Blocks blocks;
-  at::Tensor projection;  ///< (E, D): the canonical one transposed
+  engine::FrozenMatrix projection;  ///< (E, D): the canonical one transposed
   int64_t heads = 1;
   int64_t patch_size = 1;
 };
@@ -40,6 +40,9 @@ int64_t image_chunk_within(const VitTower& tower, int64_t learned, int64_t bytes
 struct ConvNorm {
   at::Tensor weight;                        ///< (out, in, k, k)
   at::Tensor scale, shift, mean, variance;  ///< (out), float32
+  /// Both as one matrix (out, k·k·in) and a bias (out): what the CPU multiplies with in float32.
+  engine::FrozenMatrix matrix;
+  at::Tensor bias;  ///< (out)
 };
 
 struct Bottleneck {
@@ -59,5 +62,19 @@ ResNetTower place_resnet(const Tensors& weights, const ClipConfig& config, const
 
 /// Pixels (B, 3, R, R) → (B, E). openai/CLIP, clip/model.py, `ModifiedResNet`.
 at::Tensor run_resnet(const ResNetTower& tower, const at::Tensor& pixels);
+
+/// The maps of B images by their pixels, each with its channels side by side.
+struct PixelRows {
+  at::Tensor rows;  ///< (B·h·w, channels), float32, CPU
+  int64_t images = 0, height = 0, width = 0;
+};
+
+/// The tower up to attention pooling, as products with frozen matrices: an image's rows do not
+/// depend on the images beside it, which LibTorch's convolutions do not promise.
+PixelRows run_resnet_rows(const ResNetTower& tower, const at::Tensor& pixels);
+/// `weight`, batch norm and all, as the matrix and the bias of a layer.
+void fold_batch_norm(ConvNorm& layer);
+/// PyTorch's default, which CLIP keeps.
+constexpr double kBatchNormEps = 1e-5;
 
 }  // namespace qprompt::clip

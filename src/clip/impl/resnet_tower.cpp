@@ -6,8 +6,6 @@
 namespace qprompt::clip {
 namespace {
 
-constexpr double kBatchNormEps = 1e-5;  // PyTorch's default, which CLIP keeps
-
 ConvNorm place_conv(const Tensors& weights, const std::string& conv, const std::string& norm,
                     const Placement& where) {
   ConvNorm layer;
@@ -16,6 +14,7 @@ ConvNorm place_conv(const Tensors& weights, const std::string& conv, const std::
   layer.shift = place_vector(weights, norm + ".bias", where);
   layer.mean = place_vector(weights, norm + ".running_mean", where);
   layer.variance = place_vector(weights, norm + ".running_var", where);
+  if (where.device == at::kCPU && where.matrices == at::kFloat) fold_batch_norm(layer);
   return layer;
 }
 
@@ -43,10 +42,9 @@ at::Tensor run_bottleneck(const Bottleneck& block, const at::Tensor& x) {
   return y.add_(kept).relu_();
 }
 
-/// Attention of the mean over all positions: (B, D, h, w) → (B, E).
-at::Tensor attention_pool(const ResNetTower& tower, const at::Tensor& map) {
-  const int64_t images = map.size(0), width = map.size(1);
-  const at::Tensor cells = map.flatten(2).transpose(1, 2);  // (B, hw, D)
+/// Attention of the mean over all positions, from cells (B, hw, D) → (B, E).
+at::Tensor attention_pool(const ResNetTower& tower, const at::Tensor& cells) {
+  const int64_t images = cells.size(0), width = cells.size(2);
   const at::Tensor rows = at::cat({cells.mean(1, true), cells}, 1) + tower.positions;
   const int64_t n = rows.size(1), heads = tower.heads, d = width / heads;
   const at::Tensor flat = rows.reshape({images * n, width});  // (B·N, D)
@@ -94,11 +92,20 @@ ResNetTower place_resnet(const Tensors& weights, const ClipConfig& config, const
 }
 
 at::Tensor run_resnet(const ResNetTower& tower, const at::Tensor& pixels) {
+  if (tower.stem[0].bias.defined()) {
+    const PixelRows map = run_resnet_rows(tower, pixels);
+    const at::Tensor cells = map.rows.view({map.images, map.height * map.width, -1});  // (B, hw, D)
+    std::vector<at::Tensor> features;  // (1, E), image by image: LibTorch's sums know no neighbours
+    for (int64_t i = 0; i < map.images; ++i) {
+      features.push_back(attention_pool(tower, cells.narrow(0, i, 1)));
+    }
+    return at::cat(features, 0);
+  }
   at::Tensor x = conv_norm(pixels, tower.stem[0], 2).relu_();
   x = conv_norm(x, tower.stem[1]).relu_();
   x = at::avg_pool2d(conv_norm(x, tower.stem[2]).relu_(), 2);
   for (const Bottleneck& block : tower.blocks) x = run_bottleneck(block, x);
-  return attention_pool(tower, x);
+  return attention_pool(tower, x.flatten(2).transpose(1, 2));
 }
 
 }  // namespace qprompt::clip

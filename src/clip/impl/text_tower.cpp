@@ -6,7 +6,9 @@
 namespace qprompt::clip {
 namespace {
 
-constexpr int64_t kGroupRows = 1024;  // rows that a group without a graph aims at
+constexpr int64_t kGroupRows = 1024;      // rows that a group without a graph aims at
+constexpr int64_t kGraphGroupRows = 128;  // and at least, where more than two have one
+constexpr int64_t kMostGraphGroups = 16;
 
 /// Rows as the first block takes them: frozen embedding or learned row, plus position. (T, D)
 at::Tensor assemble(const TextTower& tower, const PackedPrompts& prompts, const PackedPlan& plan) {
@@ -76,6 +78,14 @@ PackedPrompts take_classes(const PackedPrompts& prompts, const engine::Group& cl
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/// Into how many groups a pass with a graph is cut. Not a matter of threads: every group runs the
+/// prefix again, and its learned rows' gradient is the groups' sum.
+int64_t graph_groups(int64_t rows) {
+  int64_t groups = engine::kGroupsAtOnce;
+  while (groups < kMostGraphGroups && rows / (2 * groups) >= kGraphGroupRows) groups *= 2;
+  return groups;
+}
+
 /// The pass over one group; it holds what it needs for a way back that comes later.
 engine::RunGroup group_runner(const TextTower& tower, const PackedPrompts& prompts) {
   auto shared = std::make_shared<PackedPrompts>(prompts);
@@ -96,7 +106,7 @@ TextTower place_text_tower(const Tensors& weights, const ClipConfig& config,
   tower.positions = place_vector(weights, "positional_embedding", where);
   tower.blocks = place_blocks(weights, "transformer.resblocks.", config.text_layers, config, where);
   tower.ln_final = place_layer_norm(weights, "ln_final", config.layer_norm_eps, where);
-  tower.projection = place_matrix(weights, "text_projection", where).t();
+  tower.projection = engine::FrozenMatrix(place_matrix(weights, "text_projection", where).t());
   tower.heads = config.text_heads;
   tower.limits = {config.context_length, config.vocab_size, config.text_width, config.text_layers};
   return tower;
@@ -109,14 +119,15 @@ at::Tensor run_text_tower(const TextTower& tower, const PackedPrompts& prompts,
   const bool graph =
       at::GradMode::is_enabled() && prompts.learned.defined() && prompts.learned.requires_grad();
   const engine::RunGroup run = group_runner(tower, prompts);
+  const auto rows = static_cast<int64_t>(prompts.rows.size());
   if (!graph) {
-    const auto rows = static_cast<int64_t>(prompts.rows.size());
     const int64_t pieces = std::max(divide_up(rows, kGroupRows), std::min(threads, classes));
     return engine::run_groups(engine::group_items(classes, divide_up(classes, pieces)), run,
                               prompts.learned);
   }
   const bool whole = class_chunk < 1 || class_chunk >= classes;
-  const int64_t each = divide_up(whole ? classes : class_chunk, threads);
+  const int64_t even = divide_up(classes, graph_groups(rows));
+  const int64_t each = whole ? even : std::min(even, divide_up(class_chunk, engine::kGroupsAtOnce));
   return engine::run_groups_with_graph(engine::group_items(classes, each), run, prompts.learned,
                                        whole);
 }

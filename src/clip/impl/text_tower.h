@@ -13,7 +13,7 @@ struct TextTower {
   at::Tensor positions;  ///< (L, D)
   engine::Blocks blocks;
   engine::LayerNorm ln_final;
-  at::Tensor projection;  ///< (E, D): the canonical one transposed
+  engine::FrozenMatrix projection;  ///< (E, D): the canonical one transposed
   int64_t heads = 1;
   RowLimits limits;
 };

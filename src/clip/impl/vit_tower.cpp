@@ -1,5 +1,5 @@
-#include "clip/impl/image_tower.h"
 #include "base/aten.h"
+#include "clip/impl/image_tower.h"
 #include "engine/grouped_pass.h"
 
 namespace qprompt::clip {
@@ -51,7 +51,8 @@ VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Place
     image.activation = Activation::kGelu;
     image.layer_norm_eps = 1e-6;
   }
-  tower.patches = place_matrix(weights, "visual.conv1.weight", where).flatten(1);
+  tower.patches =
+      engine::FrozenMatrix(place_matrix(weights, "visual.conv1.weight", where).flatten(1));
   const at::Tensor positions = place_vector(weights, "visual.positional_embedding", where);
   const at::Tensor class_embedding = place_vector(weights, "visual.class_embedding", where);
   tower.class_row = class_embedding.unsqueeze(0) + positions.narrow(0, 0, 1);
@@ -64,7 +65,7 @@ VitTower place_vit(const Tensors& weights, const ClipConfig& config, const Place
   tower.ln_post = place_layer_norm(weights, "visual.ln_post", image.layer_norm_eps, where);
   tower.blocks =
       place_blocks(weights, "visual.transformer.resblocks.", config.image_layers, image, where);
-  tower.projection = place_matrix(weights, "visual.proj", where).t();
+  tower.projection = engine::FrozenMatrix(place_matrix(weights, "visual.proj", where).t());
   tower.heads = config.image_heads;
   tower.patch_size = config.patch_size;
   return tower;
@@ -97,9 +98,9 @@ at::Tensor run_vit(const VitTower& tower, const at::Tensor& pixels, const at::Te
 at::Tensor run_prompted_vit(const VitTower& tower, const at::Tensor& pixels,
                             const at::Tensor& learned, int64_t image_chunk) {
   const int64_t images = pixels.size(0);
-  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   const bool whole = image_chunk < 1 || image_chunk >= images;
-  const int64_t each = ((whole ? images : image_chunk) + threads - 1) / threads;
+  const int64_t groups = engine::kGroupsAtOnce;  // whatever the threads: their gradients are summed
+  const int64_t each = ((whole ? images : image_chunk) + groups - 1) / groups;
   const at::Tensor placed = learned.to(tower.class_row.device(), tower.class_row.scalar_type());
   const engine::RunGroup run = [tower, pixels](const engine::Group& group, const at::Tensor& rows) {
     return run_vit(tower, pixels.narrow(0, group.first, group.size()), rows,

@@ -8,6 +8,30 @@
 #include "engine/impl/attention.h"
 #include "engine/impl/row_loops.h"
 
+// What a block computes, for T rows of width D (F: the MLP's width; Q: the rows that are read):
+//
+//   n = LN₁(x)                      normalised rows, not kept
+//   q, k, v = n W + b               kept: `asked`
+//   s = attention(q, k, v)          not kept; of text its probabilities are, of images nothing is
+//   m = x + s W + b                 kept: `mid`
+//   h = LN₂(m) W + b                not kept; its activation's slope is kept in its place
+//   y = m + a(h) W + b              the result, which the next block keeps as its own x
+//
+// Weights are frozen, so backward is one product for every product of forward, each with the same
+// matrix the other way, and no more. A product y = n W has the gradient dn = dy Wᵀ, which needs
+// neither n nor y: that is why inputs of products are not kept. What is not linear needs a value:
+// a layer norm its input with two numbers a row (x and m are kept anyway, for the residual stream
+// runs through them), attention q, k and v, and the activation its slope a′(h), which is all that
+// dh = da ∘ a′(h) asks for; h itself is never needed again. So 5 D + F values a row are kept, where
+// autograd's own graph would keep about 11 D + 3 F. Attention within images computes its
+// probabilities a second time, since they would be a quarter of all; those of text are few, since
+// segments are short.
+//
+// The last block differs because of what is read: one row of each class or image (EOT, the class
+// token). Every row still gives its key and value, but only Q rows ask, and from there on nothing
+// but these Q rows exists: output projection, MLP and both residuals are Q rows, a few per cent of T.
+// Its queries therefore have a matrix of their own, apart from keys and values; backward puts the
+// gradient of the Q rows back among the T.
 namespace qprompt::engine {
 namespace {
 
@@ -99,17 +123,13 @@ at::Tensor product_back(const at::Tensor& grad, const Affine& layer, Packing pac
 
 /// a = a(h), both (N, F); h becomes the slope of a there.
 void activate_keeping_slope(const at::Tensor& h, Activation activation, const at::Tensor& a) {
-  if (activation == Activation::kGelu) {
-    a.copy_(at::gelu(h));
-    h.copy_(at::gelu_backward(at::ones_like(h), h));
-    return;
-  }
   const int64_t width = h.size(1);
-  AT_DISPATCH_FLOATING_TYPES(h.scalar_type(), "quick_gelu", [&] {
+  AT_DISPATCH_FLOATING_TYPES(h.scalar_type(), "activate_keeping_slope", [&] {
+    const RowLoops<scalar_t>& loops = row_loops<scalar_t>();
+    const auto run = activation == Activation::kGelu ? loops.gelu_slope : loops.quick_gelu_slope;
     for_rows(h.size(0), width, [&](int64_t begin, int64_t end) {
-      row_loops<scalar_t>().quick_gelu_slope({end - begin, width},
-                                             h.data_ptr<scalar_t>() + begin * width,
-                                             a.data_ptr<scalar_t>() + begin * width);
+      run({end - begin, width}, h.data_ptr<scalar_t>() + begin * width,
+          a.data_ptr<scalar_t>() + begin * width);
     });
   });
 }

@@ -1,5 +1,7 @@
 #include "engine/grouped_pass.h"
 
+#include <limits>
+
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
@@ -9,12 +11,19 @@
 namespace qprompt::engine {
 namespace {
 
-/// Calls f(g) for every group. Threads go to groups rather than into their products: groups are
-/// whole sub-problems, so threads meet once a pass and not twenty times a block.
-void for_groups(size_t count, const std::function<void(size_t)>& f) {
-  if (count == 1) return f(0);
+constexpr int64_t kMostGroups = std::numeric_limits<int64_t>::max();
+
+/// Calls f(g) for every group, at most `at_once` of them at a time. Threads go to groups where
+/// these are enough for them, rather than into their products: groups are whole sub-problems, so
+/// threads meet once a pass and not twenty times a block.
+void for_groups(size_t count, int64_t at_once, const std::function<void(size_t)>& f) {
+  const auto groups = static_cast<int64_t>(count);
+  if (groups == 1 || at::get_num_threads() > std::min(groups, at_once)) {
+    for (size_t g = 0; g < count; ++g) f(g);
+    return;
+  }
   const bool graph = at::GradMode::is_enabled();
-  at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
     const at::AutoGradMode same(graph);  // the mode is each thread's own
     for (int64_t g = begin; g < end; ++g) f(static_cast<size_t>(g));
   });
@@ -24,8 +33,10 @@ void for_groups(size_t count, const std::function<void(size_t)>& f) {
 struct Pass : torch::CustomClassHolder {
   std::vector<Group> groups;
   RunGroup run;
+  bool keep = false;
   std::vector<at::Tensor> learned,
       features;  // of each group; undefined where it is to be run again
+  int64_t at_once() const { return keep ? kMostGroups : kGroupsAtOnce; }
 };
 
 /// The gradient of the learned rows that one group contributes.
@@ -47,14 +58,14 @@ struct GroupedPass : torch::autograd::Function<GroupedPass> {
   using Variables = torch::autograd::variable_list;
 
   static at::Tensor forward(Context* context, const at::Tensor& learned,
-                            const c10::intrusive_ptr<Pass>& pass, bool keep) {
+                            const c10::intrusive_ptr<Pass>& pass) {
     context->saved_data["pass"] = c10::IValue::make_capsule(pass);
     context->save_for_backward({learned});
     pass->learned.resize(pass->groups.size());
     pass->features.resize(pass->groups.size());
-    if (!keep) return run_groups(pass->groups, pass->run, learned.detach());
+    if (!pass->keep) return run_groups(pass->groups, pass->run, learned.detach());
     const at::AutoGradMode with_graph(true);
-    for_groups(pass->groups.size(), [&](size_t g) {
+    for_groups(pass->groups.size(), pass->at_once(), [&](size_t g) {
       pass->learned[g] = learned.detach().requires_grad_();
       pass->features[g] = pass->run(pass->groups[g], pass->learned[g]);
     });
@@ -67,11 +78,11 @@ struct GroupedPass : torch::autograd::Function<GroupedPass> {
     Pass& pass = static_cast<Pass&>(*holder);
     const at::Tensor learned = context->get_saved_variables()[0];
     std::vector<at::Tensor> parts(pass.groups.size());
-    for_groups(pass.groups.size(),
+    for_groups(pass.groups.size(), pass.at_once(),
                [&](size_t g) { parts[g] = group_gradient(pass, g, learned, grads[0]); });
     at::Tensor total = parts[0];
     for (size_t g = 1; g < parts.size(); ++g) total = total + parts[g];
-    return {total, at::Tensor(), at::Tensor()};
+    return {total, at::Tensor()};
   }
 };
 
@@ -88,7 +99,7 @@ std::vector<Group> group_items(int64_t total, int64_t each) {
 at::Tensor run_groups(const std::vector<Group>& groups, const RunGroup& run,
                       const at::Tensor& learned) {
   std::vector<at::Tensor> features(groups.size());  // (items of the group, E)
-  for_groups(groups.size(), [&](size_t g) { features[g] = run(groups[g], learned); });
+  for_groups(groups.size(), kMostGroups, [&](size_t g) { features[g] = run(groups[g], learned); });
   return features.size() == 1 ? features[0] : at::cat(features, 0);
 }
 
@@ -97,7 +108,8 @@ at::Tensor run_groups_with_graph(const std::vector<Group>& groups, const RunGrou
   auto pass = c10::make_intrusive<Pass>();
   pass->groups = groups;
   pass->run = run;
-  return GroupedPass::apply(learned, pass, keep);
+  pass->keep = keep;
+  return GroupedPass::apply(learned, pass);
 }
 
 }  // namespace qprompt::engine

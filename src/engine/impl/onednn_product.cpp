@@ -1,16 +1,20 @@
-#include "engine/impl/onednn_product.h"
+#include "engine/impl/product.h"
 
 #ifdef QPROMPT_ONEDNN
 
-#include <sys/mman.h>
+#include <omp.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <tuple>
+#include <vector>
 
 #include "base/aten.h"
+#include "engine/impl/huge_pages.h"
 
 #endif
 
@@ -18,8 +22,8 @@ namespace qprompt::engine {
 
 #ifndef QPROMPT_ONEDNN
 
-std::unique_ptr<PackedProduct> make_packed_product(const at::Tensor&) { return nullptr; }
-std::string packed_kernel() { return {}; }
+std::unique_ptr<Product> make_onednn_product(const at::Tensor&) { return nullptr; }
+std::string onednn_kernel() { return {}; }
 
 #else
 
@@ -30,13 +34,6 @@ using Tag = dnnl::memory::format_tag;
 
 constexpr auto kFloat = dnnl::memory::data_type::f32;
 constexpr int64_t kTypicalRows = 256;  // the layout is chosen for about so many rows
-/// Weights pass for so many rows and more: with fewer, laying them out each time would cost more
-/// than about an eighth of the product …
-constexpr int64_t kManyRows = 384;
-/// … and for fewer than so many: the rows that the last block reads, a small part of a tower's
-/// work.
-constexpr int64_t kFewRows = 32;
-constexpr size_t kMostPrepared = 64;  // one for each number of rows and epilogue met
 constexpr float kQuickGeluSlope = 1.702f;
 
 dnnl::memory::desc dense(int64_t rows, int64_t columns) {
@@ -65,44 +62,52 @@ dnnl::matmul::primitive_desc typical(const dnnl::engine& engine, int64_t k, int6
   return {dnnl::matmul::desc(dense(kTypicalRows, k), any, dense(kTypicalRows, n)), engine};
 }
 
-/// Memory for packed weights, on huge pages where the system gives them: every step streams through
-/// all weights of a tower, and with small pages it waits for address translation. Outside of the
-/// heap, where blocks that stay would lie between blocks that come and go.
-class HugePages {
+/// oneDNN plans a primitive for the threads that it would have; here it has one, since what it
+/// plans may decide the order of a sum.
+class OneThread {
  public:
-  explicit HugePages(size_t bytes) : mapped_(bytes + kPage) {
-    begin_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (begin_ == MAP_FAILED) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-    // Whole ones only: a last one that is half used would be held whole.
-    if (bytes >= kPage) madvise(data(), bytes / kPage * kPage, MADV_HUGEPAGE);
-#endif
-  }
-  ~HugePages() { munmap(begin_, mapped_); }
-  HugePages(const HugePages&) = delete;
-  HugePages& operator=(const HugePages&) = delete;
-
-  void* data() const {
-    const auto address = reinterpret_cast<uintptr_t>(begin_);
-    return reinterpret_cast<void*>((address + kPage - 1) / kPage * kPage);
-  }
-  size_t size() const { return mapped_ - kPage; }
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 
  private:
-  static constexpr size_t kPage = size_t{2} << 20;
-  size_t mapped_;
-  void* begin_;
+  int before_;
 };
 
-/// This thread's room for weights that are laid out for one product. It is kept, since fresh pages
-/// would cost as much as what is written there.
-void* passing_room(size_t bytes) {
-  thread_local std::unique_ptr<HugePages> room;
-  if (!room || room->size() < bytes) room = std::make_unique<HugePages>(bytes);
-  return room->data();
+/// Rows that go through one primitive at a time. A row's result is that of the same row in a block
+/// of any size (`is_each_rows_own`), but rows of another number may be summed in another order.
+constexpr std::array<int64_t, 4> kBlocks{128, 64, 32, 16};
+
+/// Rows [first, first + rows) in a primitive of `size` rows.
+struct RowBlock {
+  int64_t first, rows, size;
+};
+
+std::vector<RowBlock> blocks_of(int64_t rows) {
+  std::vector<RowBlock> blocks;
+  for (int64_t first = 0; first < rows;) {
+    const int64_t left = rows - first;
+    const auto fits =
+        std::find_if(kBlocks.begin(), kBlocks.end(), [&](int64_t size) { return size <= left; });
+    const int64_t size = fits == kBlocks.end() ? kBlocks.back() : *fits;
+    blocks.push_back({first, std::min(size, left), size});
+    first += size;
+  }
+  return blocks;
 }
 
-class OneDnnProduct : public PackedProduct {
+/// The rows of a block, filled up with zeros; undefined where t is.
+at::Tensor rows_of(const at::Tensor& t, const RowBlock& block) {
+  if (!t.defined()) return t;
+  const at::Tensor rows = t.narrow(0, block.first, block.rows);
+  if (block.rows == block.size) return rows;
+  const at::Tensor filled = at::zeros({block.size, t.size(1)}, t.options());  // (size, columns)
+  filled.narrow(0, 0, block.rows).copy_(rows);
+  return filled;
+}
+
+class OneDnnProduct : public Product {
  public:
   OneDnnProduct(const dnnl::engine& engine, const dnnl::memory::desc& layout, at::Tensor b)
       : engine_(engine), b_(std::move(b)), k_(b_.size(0)), n_(b_.size(1)), layout_(layout) {
@@ -116,26 +121,11 @@ class OneDnnProduct : public PackedProduct {
 
   void run(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
            Packing packing) const override {
-    const Form form{x.size(0), then.bias.defined(), then.add.defined(), then.times.defined(),
-                    then.act};
-    if (form.rows == 0) return;
-    const Prepared prepared = prepare(form);
-    const auto memory = [&](const at::Tensor& t, int64_t rows, int64_t columns) {
-      return dnnl::memory(dense(rows, columns), engine_, t.data_ptr());
-    };
-    std::unordered_map<int, dnnl::memory> arguments{
-        {DNNL_ARG_SRC, memory(x, form.rows, k_)},
-        {DNNL_ARG_WEIGHTS, weights_for(form.rows, packing)},
-        {DNNL_ARG_DST, memory(y, form.rows, n_)},
-    };
-    if (form.bias) arguments.emplace(DNNL_ARG_BIAS, memory(then.bias, 1, n_));
-    int place = 0;
-    for (const at::Tensor& other : {then.add, then.times}) {
-      if (!other.defined()) continue;
-      arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(place++) | DNNL_ARG_SRC_1,
-                        memory(other, form.rows, n_));
-    }
-    execute(prepared, std::move(arguments));
+    const std::vector<RowBlock> blocks = blocks_of(x.size(0));
+    const dnnl::memory weights = weights_for(x.size(0), packing);
+    at::parallel_for(0, static_cast<int64_t>(blocks.size()), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) run_block(x, y, then, blocks[i], weights);
+    });
   }
 
  private:
@@ -143,6 +133,31 @@ class OneDnnProduct : public PackedProduct {
     dnnl::primitive product;
     dnnl::memory::desc scratch;
   };
+
+  void run_block(const at::Tensor& x, const at::Tensor& y, const Epilogue& then,
+                 const RowBlock& block, const dnnl::memory& weights) const {
+    const int64_t rows = block.size;
+    const bool whole = block.rows == rows;
+    const at::Tensor from = rows_of(x, block);
+    const at::Tensor to = whole ? rows_of(y, block) : at::empty({rows, n_}, y.options());
+    const std::array<at::Tensor, 2> others{rows_of(then.add, block), rows_of(then.times, block)};
+    const auto memory = [&](const at::Tensor& t, int64_t count, int64_t columns) {
+      return dnnl::memory(dense(count, columns), engine_, t.data_ptr());
+    };
+    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, memory(from, rows, k_)},
+                                                    {DNNL_ARG_WEIGHTS, weights},
+                                                    {DNNL_ARG_DST, memory(to, rows, n_)}};
+    if (then.bias.defined()) arguments.emplace(DNNL_ARG_BIAS, memory(then.bias, 1, n_));
+    int place = 0;
+    for (const at::Tensor& other : others) {
+      if (!other.defined()) continue;
+      arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(place++) | DNNL_ARG_SRC_1,
+                        memory(other, rows, n_));
+    }
+    const Form form{rows, then.bias.defined(), then.add.defined(), then.times.defined(), then.act};
+    execute(prepare(form), std::move(arguments));
+    if (!whole) y.narrow(0, block.first, block.rows).copy_(to.narrow(0, 0, block.rows));
+  }
 
   void execute(const Prepared& what, std::unordered_map<int, dnnl::memory> arguments) const {
     const at::Tensor room = at::empty({static_cast<int64_t>(what.scratch.get_size())}, at::kByte);
@@ -175,11 +190,11 @@ class OneDnnProduct : public PackedProduct {
   Prepared prepare(const Form& form) const {
     const std::lock_guard lock(mutex_);
     if (const auto found = prepared_.find(form); found != prepared_.end()) return found->second;
-    if (prepared_.size() >= kMostPrepared) prepared_.clear();
     return prepared_.emplace(form, make(form)).first->second;
   }
 
   Prepared make(const Form& form) const {
+    const OneThread plan_for_one;
     dnnl::post_ops after;
     if (form.add) after.append_binary(dnnl::algorithm::binary_add, dense(form.rows, n_));
     if (form.times) after.append_binary(dnnl::algorithm::binary_mul, dense(form.rows, n_));
@@ -211,19 +226,54 @@ class OneDnnProduct : public PackedProduct {
   mutable std::map<Form, Prepared> prepared_;
 };
 
-}  // namespace
-
-std::unique_ptr<PackedProduct> make_packed_product(const at::Tensor& b) {
-  if (b.scalar_type() != at::kFloat || !b.is_cpu()) return nullptr;
-  const dnnl::engine engine = cpu();
-  const auto best = typical(engine, b.size(0), b.size(1));
-  if (!is_packed(best)) return nullptr;
-  return std::make_unique<OneDnnProduct>(engine, best.weights_desc(), b);
+/// Whether the product is right, and a row of it the same in every block and at every place there.
+bool is_each_rows_own(const Product& product, const at::Tensor& b) {
+  const int64_t rows = kBlocks.front(), k = b.size(0), n = b.size(1);
+  const at::Tensor x = at::arange(rows * k, b.options()).mul_(0.37).sin_().view({rows, k});
+  const auto run = [&](const at::Tensor& from) {
+    const at::Tensor y = at::empty({from.size(0), n}, b.options());  // (rows of from, n)
+    product.run(from, y, {}, Packing::kKept);
+    return y;
+  };
+  const at::Tensor whole = run(x);  // (rows, n)
+  const at::Tensor right = at::empty_like(whole);
+  make_panel_product(b)->run(x, right, {}, Packing::kKept);
+  const double size = right.abs().max().item<double>();
+  if (!(whole.sub(right).abs().max().item<double>() <= 1e-4 * size)) return false;
+  if (!run(x.flip(0).contiguous()).flip(0).equal(whole)) return false;
+  for (const int64_t count : {int64_t{1}, int64_t{17}, int64_t{37}, int64_t{113}}) {
+    if (!run(x.narrow(0, rows - count, count)).equal(whole.narrow(0, rows - count, count))) {
+      return false;
+    }
+  }
+  return true;
 }
 
-std::string packed_kernel() {
+/// The same, tried once for matrices of one size: what a processor's kernels do never changes.
+bool is_trusted(const Product& product, const at::Tensor& b) {
+  static std::mutex mutex;
+  static std::map<std::pair<int64_t, int64_t>, bool> tried;
+  const std::lock_guard lock(mutex);
+  const auto [found, added] = tried.try_emplace({b.size(0), b.size(1)}, false);
+  if (added) found->second = is_each_rows_own(product, b);
+  return found->second;
+}
+
+}  // namespace
+
+std::unique_ptr<Product> make_onednn_product(const at::Tensor& b) {
+  if (b.scalar_type() != at::kFloat) return nullptr;
   const dnnl::engine engine = cpu();
-  const auto best = typical(engine, 512, 512);
+  const OneThread plan_for_one;
+  const auto best = typical(engine, b.size(0), b.size(1));
+  if (!is_packed(best)) return nullptr;
+  auto product = std::make_unique<OneDnnProduct>(engine, best.weights_desc(), b);
+  return is_trusted(*product, b) ? std::move(product) : nullptr;
+}
+
+std::string onednn_kernel() {
+  const OneThread plan_for_one;
+  const auto best = typical(cpu(), 512, 512);
   return is_packed(best) ? best.impl_info_str() : "";
 }
 

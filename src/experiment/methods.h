@@ -1,0 +1,21 @@
+// Room `experiment`: methods by the word that a user gives.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "qprompt/train.h"
+
+namespace qprompt {
+
+/// How a prompt is had: "zero-shot", or a learner by itself ("coop", "cocoop", "maple", "ivlp",
+/// "vpt", "deep-text"), quantized while training ("qcoop", …) or once after it ("coop-ptq", …).
+const std::vector<std::string>& method_kinds();
+/// Whether the kind has a number of bits.
+bool stores_codes(const std::string& kind);
+/// Sets what the kind decides in `fit` and returns its label: "QCoOp 1 bit". Throws kUsage on an
+/// unknown kind or one that trains nothing, and on bits outside 1 … 8 where they matter.
+std::string set_method(const std::string& kind, int64_t bits, FitOptions& fit);
+
+}  // namespace qprompt
