@@ -44,7 +44,8 @@ FeatureSet test_features(const Clip& clip, const std::string& image_root,
                          const std::vector<Item>& items, const FeatureOptions& options, Log& log);
 
 /// `views` random training views of every item (CoOp's train transform); each depends on `seed`,
-/// the view's number and the item's path only.
+/// the view's number and the item's path only. With `skip_broken`, an image that cannot be read is
+/// left out of all views.
 struct ViewOptions {
   int64_t views = 1;  ///< V ≥ 1
   uint64_t seed = 1;
