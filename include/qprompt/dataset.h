@@ -128,8 +128,8 @@ struct CheckOptions {
 };
 DataReport check_split(const Split& split, const CheckOptions& options, Log& log);
 
-/// The split without those training and validation images that cannot be decoded; `broken` gets why,
-/// each with its path.
+/// The split without those training and validation images that cannot be decoded; `broken` gets
+/// why, each with its path.
 Split drop_broken(const Split& split, int64_t threads, std::vector<std::string>& broken);
 
 /// The hand-written template of a data set ("a photo of a {}, a type of pet."), CoOp's zero-shot

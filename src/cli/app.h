@@ -11,8 +11,8 @@
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "report/table.h"
 #include "qprompt/train.h"
+#include "report/table.h"
 
 namespace qprompt::cli {
 

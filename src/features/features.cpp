@@ -185,8 +185,7 @@ FeatureSet train_features(const Clip& clip, const Split& split, const ViewOption
                           const FeatureOptions& options, Log& log) {
   const at::NoGradGuard no_grad;
   const std::string cache = open_cache(options, log);
-  const ListContents contents =
-      read_contents(cache, split.image_root, split.train, options, log);
+  const ListContents contents = read_contents(cache, split.image_root, split.train, options, log);
   FeatureSet set;
   std::vector<at::Tensor> all;  // V of (N, E)
   std::vector<std::string> reasons(split.train.size());

@@ -87,10 +87,30 @@ TEST_F(SharingTest, TheDemoARecipeAndAStudyAskForOneTraining) {
   ASSERT_EQ(recipe.code, 0) << recipe.err;
   EXPECT_EQ(trained(), 2);
   EXPECT_EQ(count("SELECT count(*) FROM attempts"), attempts) << "nothing was left to do";
-  const RunResult study =
-      run({"study", "--parts", "bits", "--bits", "1", "--seeds", "1", "--shots", "2", "--epochs",
-           "2", "--batch", "4", "--clip", demo_clip(), "--data", folder_ / "demo/data", "--jobs",
-           "2", "--threads", "1", "--out", folder_ / "study", "--quiet"});
+  const RunResult study = run({"study",
+                               "--parts",
+                               "bits",
+                               "--bits",
+                               "1",
+                               "--seeds",
+                               "1",
+                               "--shots",
+                               "2",
+                               "--epochs",
+                               "2",
+                               "--batch",
+                               "4",
+                               "--clip",
+                               demo_clip(),
+                               "--data",
+                               folder_ / "demo/data",
+                               "--jobs",
+                               "2",
+                               "--threads",
+                               "1",
+                               "--out",
+                               folder_ / "study",
+                               "--quiet"});
   ASSERT_EQ(study.code, 0) << study.err;
   EXPECT_EQ(trained(), 2) << "CoOp and QCoOp at 1 bit were there";
 }

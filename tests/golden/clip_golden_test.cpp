@@ -1,9 +1,9 @@
 // Features, logits, pixels and tokens against the reference implementation's.
 #include "golden/oracle.h"
 
-#include "qprompt/image.h"
 #include "learner/learner.h"
 #include "learner/texts.h"
+#include "qprompt/image.h"
 
 namespace qprompt {
 namespace {
