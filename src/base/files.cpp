@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

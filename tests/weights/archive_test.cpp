@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "base/runtime.h"
 #include "weights/assembler.h"
 
 namespace qprompt {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

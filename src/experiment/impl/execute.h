@@ -45,8 +45,9 @@ class Workshop {
   Outcome learn_and_score(const Cell& cell, const Claim& claim, const UnderWay& under_way,
                           Log& log);
   bool is_trained(const Cell& cell, const std::string& training) const;
-  void add_scores(const Cell& cell, const Claim& claim, int64_t epoch, const std::string& bytes,
-                  Outcome& outcome, Log& log);
+  /// Of the prompt in `bytes`, which `training` had at the end of `epoch`.
+  decltype(Outcome::scores) scores_of(const Cell& cell, const std::string& training, int64_t epoch,
+                                      const std::string& bytes, Log& log);
   const TestSet& opened(const TestList& list, Log& log);
   void forget_all_but(const Cell& cell);
 
