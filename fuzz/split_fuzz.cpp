@@ -1,7 +1,7 @@
 // Any bytes as a split file and as a sample of a small data set: read, or refused by an Error.
 #include <string>
 
-#include "dataset/readers.h"
+#include "dataset/impl/readers.h"
 #include "scratch_file.h"
 
 namespace {

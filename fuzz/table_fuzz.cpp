@@ -2,8 +2,8 @@
 // whose members lie in the file, or an Error.
 #include <string>
 
-#include "dataset/readers.h"
-#include "dataset/tables.h"
+#include "dataset/impl/readers.h"
+#include "dataset/impl/tables.h"
 #include "scratch_file.h"
 
 namespace {

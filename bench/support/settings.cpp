@@ -7,7 +7,7 @@
 #include <iostream>
 #include <thread>
 
-#include "base/runtime.h"
+#include "base/impl/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt::bench {

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <thread>
 
-#include "base/runtime.h"
+#include "base/impl/runtime.h"
 #include "cli/signals.h"
 
 namespace qprompt::cli {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "artifact/examples.h"
-#include "artifact/format.h"
+#include "artifact/impl/format.h"
 #include "artifact/method_examples.h"
 #include "qprompt/artifact.h"
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "artifact/format.h"
+#include "artifact/impl/format.h"
 #include "artifact/method_examples.h"
 #include "artifact/same.h"
 #include "qprompt/artifact.h"

@@ -6,7 +6,7 @@
 
 #include "qprompt/base.h"
 #include "tokenizer/test_vocabularies.h"
-#include "tokenizer/vocabulary.h"
+#include "tokenizer/impl/vocabulary.h"
 
 namespace qprompt {
 namespace {

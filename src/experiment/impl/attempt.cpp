@@ -4,7 +4,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "base/runtime.h"
+#include "base/impl/runtime.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {

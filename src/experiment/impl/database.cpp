@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "base/runtime.h"
+#include "base/impl/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "base/runtime.h"
+#include "base/impl/runtime.h"
 #include "qprompt/version.h"
 #include "qprompt/weights.h"
 
