@@ -10,7 +10,7 @@
 #include <fstream>
 #include <iostream>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt::bench {

@@ -3,7 +3,7 @@
 //   base_to_new CLIP DATA
 #include <iostream>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "experiment/matrix.h"
 
 int main(int argc, char** argv) try {

@@ -2,7 +2,7 @@
 //   consumer CLIP DATA OUT IMAGE
 #include <iostream>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/eval.h"
 #include "qprompt/train.h"
 

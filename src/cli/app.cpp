@@ -6,7 +6,7 @@
 #include <iostream>
 
 #include "base/names.h"
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/version.h"
 #include "report/page.h"
 

@@ -1,7 +1,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "cli/app.h"
 #include "cli/method.h"
 

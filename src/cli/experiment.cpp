@@ -6,7 +6,7 @@
 #include <iostream>
 #include <thread>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "cli/signals.h"
 
 namespace qprompt::cli {

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <new>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "base/text.h"
 #include "cli/app.h"
 #include "cli/generate.h"

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "cli/app.h"
 #include "cli/method.h"
 #include "cli/training_watch.h"

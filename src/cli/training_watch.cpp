@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "cli/event_file.h"
 #include "report/table.h"
 

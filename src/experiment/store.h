@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "experiment/results.h"
 
 namespace qprompt {

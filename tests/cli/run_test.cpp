@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "support/run.h"
 
 namespace qprompt::testing_support {

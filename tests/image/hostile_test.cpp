@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "image/support.h"
 
 namespace qprompt {

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "image/support.h"
 
 namespace qprompt {

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "weights/assembler.h"
 
 namespace qprompt {

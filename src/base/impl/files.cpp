@@ -7,7 +7,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

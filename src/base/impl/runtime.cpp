@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "base/aten.h"
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

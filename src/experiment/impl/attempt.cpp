@@ -4,7 +4,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt {

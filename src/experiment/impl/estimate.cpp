@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "base/aten.h"
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "experiment/impl/execute.h"
 #include "experiment/impl/store_rules.h"
 #include "experiment/run.h"

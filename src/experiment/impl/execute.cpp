@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "experiment/impl/attempt.h"
 #include "qprompt/version.h"
 #include "qprompt/weights.h"

@@ -12,15 +12,13 @@ namespace qprompt {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int64_t kRecipeFormat = 1;
-constexpr int64_t kMaxRecipeBytes = 1 << 20;
-constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kRecipeFormat = 1, kMaxRecipeBytes = 1 << 20, kMaxThreads = 1024;
 constexpr double kMaxCells = 100'000;
 
 /// A path of the recipe: relative ones start at the recipe's own folder.
 std::string beside(const Recipe& recipe, const std::string& path) {
-  if (path.empty() || fs::path(path).is_absolute()) return path;
-  return (fs::path(recipe.path).parent_path() / path).lexically_normal().string();
+  return path.empty() ? path
+                      : (fs::path(recipe.path).parent_path() / path).lexically_normal().string();
 }
 
 /// Throws kContent on a key that no method knows. The bits stand at the top, or with a method.
@@ -377,14 +375,13 @@ Matrix matrix_of(const Recipe& recipe) {
   matrix.shots = recipe.shots;
   matrix.seeds = recipe.seeds;
   const auto set_of = [validation = recipe.scores_validation](const SetSpec& spec) {
-    return MatrixSet{spec.name,
-                     [data = spec.data, validation](Log& log) {
-                       Split split = load_split(data, log);
-                       if (validation) split.test = split.val;
-                       return split;
-                     },
-                     "",
-                     {default_template(spec.data.dataset)}};
+    MatrixSet set{spec.name, nullptr, "", {default_template(spec.data.dataset)}};
+    set.open = [data = spec.data, validation](Log& log) {
+      Split split = load_split(data, log);
+      if (validation) split.test = split.val;
+      return split;
+    };
+    return set;
   };
   for (const SetSpec& spec : recipe.sets) matrix.sets.push_back(set_of(spec));
   for (const SetSpec& spec : recipe.source) matrix.source.push_back(set_of(spec));

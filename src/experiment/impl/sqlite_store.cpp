@@ -5,7 +5,7 @@
 #include <ctime>
 #include <utility>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "experiment/impl/packing.h"
 #include "qprompt/weights.h"
 

@@ -5,7 +5,7 @@
 #include "base/aten.h"
 #include "features/impl/cache_folder.h"
 #include "features/impl/contents.h"
-#include "features/impl/image_contents.h"
+#include "features/image_contents.h"
 #include "features/impl/store.h"
 #include "features/impl/stream.h"
 #include "features/impl/view.h"

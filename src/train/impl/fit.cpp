@@ -5,7 +5,7 @@
 
 #include "base/aten.h"
 #include "base/files.h"
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "learner/texts.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"

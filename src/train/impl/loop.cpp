@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/aten.h"
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "train/impl/noise.h"
 #include "train/impl/run.h"
 #include "train/impl/state.h"

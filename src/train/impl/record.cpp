@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "base/impl/runtime.h"
+#include "base/runtime.h"
 #include "qprompt/version.h"
 #include "qprompt/weights.h"
 
