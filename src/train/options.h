@@ -1,4 +1,4 @@
-// The settings of a training: objective, optimizer, schedule, selection, quantization.
+// The settings of a training: optimizer, schedule, selection, quantization.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,6 @@ namespace qprompt {
 struct Resume {
   std::string path;  ///< empty: no checkpoints
   std::string key;
-};
-
-/// What is minimised. Terms: cross-entropy, kl, kl-elements, l1-image, l1-text, cosine-text. Rules:
-/// sum; project (ProGrad), whose first group's loss is followed.
-struct ObjectiveOptions {
-  std::vector<TermUse> terms = {{"cross-entropy"}};
-  std::string gradient_rule = "sum";
-  double rule_strength = 1;  ///< λ of `project`
 };
 
 enum class OptimizerKind { kSgd, kAdam, kAdamW };
@@ -54,7 +46,6 @@ struct TrainOptions {
   int64_t warmup_epochs = 1;                    ///< at `warmup_rate`, constant; 0: no warm-up
   double warmup_rate = 1e-5;
   Selection selection = Selection::kLast;
-  ObjectiveOptions objective;
   Quantization quantization = Quantization::kAware;
   QuantizerOptions quantizer;
   double noise = 0;  ///< s: N(0, s²) is added to what a step uses (paper, section 3); 0: none
@@ -69,7 +60,8 @@ struct TrainOptions {
   double checkpoint_seconds = 10;  ///< the most work that a kill loses; 0: a checkpoint every step
   Observer* observer = nullptr;    ///< asked after every step; decides no byte of the result
 };
-/// One field an option; the quantizer's, the seed and the objective come from elsewhere.
+/// One field an option; the quantizer's and the seed come from elsewhere, the objective from the
+/// method's row.
 Fields train_fields(TrainOptions& options);
 /// Throws kUsage on an option that has no use beside the others, naming both.
 void check_options(const TrainOptions& options);

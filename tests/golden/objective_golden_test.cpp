@@ -17,11 +17,15 @@ std::vector<std::string> oracle_names() {
 
 at::Tensor unit(const at::Tensor& rows) { return rows / rows.norm(2, -1, true); }
 
-Objective objective_of(std::vector<TermUse> terms, const std::string& rule = "sum") {
-  ObjectiveOptions options;
-  options.terms = std::move(terms);
-  options.gradient_rule = rule;
-  return make_objective(options);
+/// An objective of these terms, as a row with them has it.
+Objective objective_of(std::vector<TermUse> terms) {
+  static int rows = 0;
+  Method row = find_method("coop");
+  row.word = row.label = cat("golden-", ++rows);
+  row.stored_form = kOutsideForm;
+  row.objective = std::move(terms);
+  add_method(row);
+  return make_objective(MethodOptions(row.word));
 }
 
 std::vector<at::Tensor> leaves_of(const std::vector<at::Tensor>& values) {
@@ -61,10 +65,10 @@ TEST(GoldenObjective, KgCoOpsCosineTermAndItsThreeSteps) {
   QPROMPT_NEEDS_VOCABULARY();
   const WeightStore truth = read_weights(golden::file("oracle_kgcoop.safetensors"));
   const Clip clip = golden::load(golden::any_layout());
-  MethodOptions context("coop");
-  context.set("n-ctx", std::stoll(truth.metadata.at("n_ctx")));
-  context.set("init", "");
-  const auto learner = make_learner(clip, oracle_names(), context);
+  MethodOptions options("coop");
+  options.set("n-ctx", truth.metadata.at("n_ctx"));
+  options.set("init", "");
+  const auto learner = make_learner(clip, oracle_names(), options);
   const Model model{clip, *learner, {}, {}, unit(truth.at("reference_text_features"))};
   const Batch batch{unit(truth.at("image_features")), {}, truth.at("labels").to(at::kLong)};
   const Objective whole =
@@ -128,14 +132,13 @@ TEST(GoldenObjective, PromptSrcsFourTermsAndTheirThreeSteps) {
   QPROMPT_NEEDS_VOCABULARY();
   const WeightStore truth = read_weights(golden::file("oracle_promptsrc.safetensors"));
   const WeightStore oracle = read_weights(golden::file("oracle.safetensors"));
-  const auto number = [&](const char* key) { return std::stoll(truth.metadata.at(key)); };
   const Clip clip = golden::load(golden::any_layout());
-  MethodOptions context("ivlp");
-  context.set("n-ctx", number("n_ctx_text"));
-  context.set("depth", number("depth_text"));
-  context.set("vision-ctx", number("n_ctx_vision"));
-  context.set("vision-depth", number("depth_vision"));
-  const auto learner = make_learner(clip, oracle_names(), context);
+  MethodOptions options("ivlp");
+  options.set("n-ctx", truth.metadata.at("n_ctx_text"));
+  options.set("depth", truth.metadata.at("depth_text"));
+  options.set("vision-ctx", truth.metadata.at("n_ctx_vision"));
+  options.set("vision-depth", truth.metadata.at("depth_vision"));
+  const auto learner = make_learner(clip, oracle_names(), options);
   const Model model{clip, *learner, {}, {}, unit(truth.at("frozen_text_features_mean"))};
   const Batch batch{{}, oracle.at("preprocessed"), truth.at("labels").to(at::kLong)};
   std::vector<at::Tensor> values;

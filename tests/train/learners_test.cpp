@@ -156,7 +156,8 @@ TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
     std::vector<at::Tensor> leaves = learner->initial_values(rng);
     for (at::Tensor& leaf : leaves) leaf.requires_grad_();
     const Step step =
-        gradients_of({tiny(), *learner, chunks, {}, {}}, make_objective({}), leaves, batch);
+        gradients_of({tiny(), *learner, chunks, {}, {}}, make_objective(learner->options()),
+                     leaves, batch);
     losses.push_back(step.loss);
     gradients.push_back(step.gradients);
   }
@@ -180,8 +181,8 @@ TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
     return leaves;
   };
   const auto one = fresh(), other = fresh();
-  const Step step =
-      gradients_of({tiny(), *learner, {}, {}, {}}, make_objective({}), one, {features, {}, labels});
+  const Step step = gradients_of({tiny(), *learner, {}, {}, {}},
+                                 make_objective(learner->options()), one, {features, {}, labels});
   at::Tensor mean = at::zeros({});
   for (int64_t b = 0; b < 3; ++b) {
     mean = mean + prompt_loss(tiny(), learner->prompts_for(other, features[b]),

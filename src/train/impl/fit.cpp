@@ -173,7 +173,7 @@ FitResult fit(const Clip& clip, const Split& split, const FitOptions& options) {
   TrainingData data = learner->method().reads == Reads::kPixels
                           ? training_pixels(clip, split, watched)
                           : training_features(clip, split, watched, use, said);
-  if (make_objective(recipe.objective).reads_teacher_text()) {
+  if (make_objective(learner->options()).reads_teacher_text()) {
     data.teacher_texts = frozen_texts(clip, split);
   }
   TrainedPrompt prompt = describe(clip, split, options, *learner);
@@ -229,9 +229,9 @@ std::string deciding_options(const FitOptions& options) {
     if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
     text += field.name + "=" + field.print() + "\n";
   }
-  const ObjectiveOptions& objective = options.train.objective;
-  text += cat("gradient-rule=", objective.gradient_rule, " ", objective.rule_strength, "\n");
-  for (const TermUse& use : objective.terms) {
+  const Method& row = options.method.method();
+  text += cat("gradient-rule=", row.gradient_rule, "\n");
+  for (const TermUse& use : row.objective) {
     text += cat("term=", use.term, " ", use.weight, " ", use.group, "\n");
   }
   return text;

@@ -79,7 +79,7 @@ Run prepare_run(const Clip& clip, const Learner& learner, const TrainingData& da
   }
   const bool pixels = learner.method().reads == Reads::kPixels;
   const auto specs = learner.parameters();
-  Objective objective = make_objective(options.objective);
+  Objective objective = make_objective(learner.options());
   const auto chosen = choose_quantized(specs, options.quantized_tensors);
   const Chunks chunks = choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20);
   Run run{options,
