@@ -45,8 +45,7 @@ clip::Placement parse_placement(const ClipOptions& options) {
 /// does not grow with the number of images.
 int64_t images_at_once(const ClipConfig& config, int64_t learned_rows) {
   if (config.image_kind == ImageTowerKind::kResNet) {
-    // The stem's widest map has R/2 · R/2 cells, as costly each as a fraction of a ViT's row.
-    return std::max<int64_t>(1, 4 * 224 * 224 / (config.image_size * config.image_size));
+    return 1;  // its products have thousands of rows for one image alone
   }
   const int64_t grid = config.image_size / config.patch_size;
   return std::max<int64_t>(1, kImageRows / (grid * grid + 1 + learned_rows));

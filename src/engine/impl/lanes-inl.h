@@ -9,6 +9,7 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -30,6 +31,33 @@ HWY_INLINE void for_lanes(int64_t n, F&& f) {
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) f(full, i);
   for (; i < n; ++i) f(One<T>(), i);
+}
+
+/// Calls f(p) for whole vectors of values in turn, f changing them in place; what is left of n goes
+/// through f in a vector beside them. One path for all, so that a value's bits do not tell its
+/// place.
+template <class T, class F>
+HWY_INLINE void for_whole_vectors(T* values, int64_t n, F&& f) {
+  const Full<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  T rest[HWY_MAX_BYTES / sizeof(T)] = {};
+  for (int64_t i = 0; i < n; i += lanes) {
+    const int64_t count = std::min(lanes, n - i);
+    T* at = values + i;
+    if (count < lanes) at = std::copy_n(at, count, rest) - count;
+    f(at, i, count);
+    if (count < lanes) std::copy_n(rest, count, values + i);
+  }
+}
+
+/// The first `count` values of a whole vector.
+template <class V, class T>
+HWY_INLINE void store_some(V v, T* to, int64_t count) {
+  const Full<T> d;
+  if (count == static_cast<int64_t>(hn::Lanes(d))) return hn::StoreU(v, d, to);
+  T values[HWY_MAX_BYTES / sizeof(T)];
+  hn::StoreU(v, d, values);
+  std::copy_n(values, count, to);
 }
 
 /// A sum of vectors, with what does not fill a vector beside it.

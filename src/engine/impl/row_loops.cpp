@@ -72,20 +72,22 @@ HWY_INLINE V gate(D d, V x) {
 
 template <class T>
 void quick_gelu(RowRange range, T* h) {
-  for_lanes<T>(range.rows * range.width, [&](auto d, int64_t i) HWY_ATTR {
-    const auto x = hn::LoadU(d, h + i);
-    hn::StoreU(hn::Mul(x, gate(d, x)), d, h + i);
+  const Full<T> d;
+  for_whole_vectors(h, range.rows * range.width, [&](T* at, int64_t, int64_t) HWY_ATTR {
+    const auto x = hn::LoadU(d, at);
+    hn::StoreU(hn::Mul(x, gate(d, x)), d, at);
   });
 }
 
 // (x·s)' = s·(1 + 1.702x·(1 − s))
 template <class T>
 void quick_gelu_slope(RowRange range, T* h, T* a) {
-  for_lanes<T>(range.rows * range.width, [&](auto d, int64_t i) HWY_ATTR {
-    const auto x = hn::LoadU(d, h + i), s = gate(d, x), one = hn::Set(d, T(1));
+  const Full<T> d;
+  for_whole_vectors(h, range.rows * range.width, [&](T* at, int64_t i, int64_t count) HWY_ATTR {
+    const auto x = hn::LoadU(d, at), s = gate(d, x), one = hn::Set(d, T(1));
     const auto bend = hn::Mul(hn::Mul(x, hn::Set(d, T(1.702))), hn::Sub(one, s));
-    hn::StoreU(hn::Mul(x, s), d, a + i);
-    hn::StoreU(hn::MulAdd(s, bend, s), d, h + i);
+    store_some(hn::Mul(x, s), a + i, count);
+    hn::StoreU(hn::MulAdd(s, bend, s), d, at);
   });
 }
 
@@ -119,9 +121,10 @@ inline Gaussian<double> gaussian_of(double x) {
 }
 
 void gelu(RowRange range, float* h) {
-  for_lanes<float>(range.rows * range.width, [&](auto d, int64_t i) HWY_ATTR {
-    const auto x = hn::LoadU(d, h + i);
-    hn::StoreU(hn::Mul(x, gaussian(d, x).phi), d, h + i);
+  const Full<float> d;
+  for_whole_vectors(h, range.rows * range.width, [&](float* at, int64_t, int64_t) HWY_ATTR {
+    const auto x = hn::LoadU(d, at);
+    hn::StoreU(hn::Mul(x, gaussian(d, x).phi), d, at);
   });
 }
 void gelu(RowRange range, double* h) {
@@ -130,11 +133,12 @@ void gelu(RowRange range, double* h) {
 
 // (x·Φ)' = Φ + x·φ
 void gelu_slope(RowRange range, float* h, float* a) {
-  for_lanes<float>(range.rows * range.width, [&](auto d, int64_t i) HWY_ATTR {
-    const auto x = hn::LoadU(d, h + i);
-    const auto at = gaussian(d, x);
-    hn::StoreU(hn::Mul(x, at.phi), d, a + i);
-    hn::StoreU(hn::MulAdd(x, at.density, at.phi), d, h + i);
+  const Full<float> d;
+  for_whole_vectors(h, range.rows * range.width, [&](float* at, int64_t i, int64_t count) HWY_ATTR {
+    const auto x = hn::LoadU(d, at);
+    const auto normal = gaussian(d, x);
+    store_some(hn::Mul(x, normal.phi), a + i, count);
+    hn::StoreU(hn::MulAdd(x, normal.density, normal.phi), d, at);
   });
 }
 void gelu_slope(RowRange range, double* h, double* a) {

@@ -11,7 +11,7 @@ namespace qprompt {
 struct StreamOptions {
   int64_t batch = 16;
   int64_t threads = 1;
-  ImagePrompts prompts;  ///< learned rows of the image tower
+  ImagePrompts prompts = {};  ///< learned rows of the image tower
 };
 
 /// What became of one item.
