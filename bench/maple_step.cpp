@@ -224,10 +224,10 @@ void compare(const Settings& settings, const std::string& model, const Clip& cli
   const double plain_flops = block_flops(sizes.text_width, sizes.text_layers, padded) +
                              block_flops(sizes.image_width, sizes.image_layers, images);
   const int64_t depth = ours.learner->options().whole("depth");
-  Table table{cat("One MaPLe step, depth ", depth, ", ", kClasses, " pet breeds, ",
-                  kBatch, " images"),
-              {"side", "rows", "GFLOP", "a step", "GFLOP/s", "above the weights"},
-              {}};
+  Table table{
+      cat("One MaPLe step, depth ", depth, ", ", kClasses, " pet breeds, ", kBatch, " images"),
+      {"side", "rows", "GFLOP", "a step", "GFLOP/s", "above the weights"},
+      {}};
   Json& json = findings.json()["step"];
   add_row(table, json, race.ours, cat(texts, " + ", images), flops);
   table.rows.back().back() = byte_size(double(memory.above()));

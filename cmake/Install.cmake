@@ -15,6 +15,7 @@ install(FILES src/base/observer.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qpromp
 install(FILES src/train/options.h src/train/train.h src/train/fit.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/train)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
+install(FILES recipes/demo.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/demo)
 install(FILES assets/vocabulary/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/vocabulary)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)

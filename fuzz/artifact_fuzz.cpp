@@ -1,6 +1,6 @@
 // Decodes arbitrary bytes as a `.qprompt` file of either version. What decodes of version 2 must
-// encode to the same bytes: a prompt has exactly one encoding. What decodes of version 1 must encode
-// to a file of version 2 that holds the same.
+// encode to the same bytes: a prompt has exactly one encoding. What decodes of version 1 must
+// encode to a file of version 2 that holds the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

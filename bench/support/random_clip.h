@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/clip.h"
 #include "learner/learner.h"
+#include "qprompt/clip.h"
 #include "support/settings.h"
 
 namespace qprompt::bench {

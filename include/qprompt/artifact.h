@@ -56,8 +56,8 @@ struct TrainedPrompt {
   /// Options that decide the classifier and stand nowhere else, in the row's order; what has the
   /// stored form's own value is left out.
   NamedTexts settings;
-  int64_t bits = 32;   ///< of the run; a tensor may differ
-  int64_t shots = 0;   ///< 0: all images
+  int64_t bits = 32;  ///< of the run; a tensor may differ
+  int64_t shots = 0;  ///< 0: all images
   uint64_t seed = 0;
   ClassSubset half = ClassSubset::kAll;
   std::array<uint8_t, 16> fingerprint{};  ///< of the CLIP it belongs to

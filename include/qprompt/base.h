@@ -19,8 +19,14 @@ class Tensor;
 namespace qprompt {
 
 /// Why something was refused; the value is the program's exit code. Stopped work can go on.
-enum class ErrorKind { kUsage = 2, kContent = 3, kPath = 4, kInternal = 70, kStopped = 75,
-                       kInterrupted = 130 };
+enum class ErrorKind {
+  kUsage = 2,
+  kContent = 3,
+  kPath = 4,
+  kInternal = 70,
+  kStopped = 75,
+  kInterrupted = 130
+};
 
 /// The one exception type. The message says what was expected, what came, where, and what to do.
 class Error : public std::runtime_error {
@@ -137,7 +143,7 @@ void make_folder(const std::string& path);
 /// What computes: for run records.
 struct RuntimeInfo {
   std::string torch, blas, allocator;  ///< version; file name or "(part of LibTorch)"; freed memory
-  bool slow_blas = false;  ///< the reference BLAS, far slower than OpenBLAS
+  bool slow_blas = false;              ///< the reference BLAS, far slower than OpenBLAS
   int64_t threads = 1;
 };
 RuntimeInfo runtime_info();

@@ -128,6 +128,10 @@ struct CheckOptions {
 };
 DataReport check_split(const Split& split, const CheckOptions& options, Log& log);
 
+/// The split without those training and validation images that cannot be decoded; `broken` gets
+/// why, each with its path.
+Split drop_broken(const Split& split, int64_t threads, std::vector<std::string>& broken);
+
 /// The hand-written template of a data set ("a photo of a {}, a type of pet."), CoOp's zero-shot
 /// one; "a photo of a {}." for folders and unknown names.
 std::string default_template(const std::string& dataset_name);

@@ -62,5 +62,4 @@ Score score_prompt(const Clip& clip, const TrainedPrompt& prompt, const TestSet&
 Score score_templates(const Clip& clip, const std::vector<std::string>& templates,
                       const TestSet& test);
 
-
 }  // namespace qprompt

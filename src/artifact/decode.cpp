@@ -14,8 +14,7 @@ int check_envelope(std::string_view bytes, const std::string& name) {
     fail(ErrorKind::kContent, "'", name, "' is not a .qprompt file: its first bytes are not '",
          kMagic, "'");
   }
-  const auto version =
-      bytes.size() < 6 ? uint64_t{kVersion} : little_endian(bytes.substr(4, 2));
+  const auto version = bytes.size() < 6 ? uint64_t{kVersion} : little_endian(bytes.substr(4, 2));
   if (version > kVersion) {
     fail(ErrorKind::kContent, "'", name, "' was made by a newer qprompt: format version ", version,
          ", and this one reads 1 to ", kVersion, "; update qprompt");

@@ -13,7 +13,7 @@ namespace qprompt::artifact {
 
 inline constexpr std::string_view kMagic = "QPRM";
 inline constexpr uint16_t kVersion = 2;
-inline constexpr size_t kLengthAt = 8;    ///< where the length of the file stands
+inline constexpr size_t kLengthAt = 8;     ///< where the length of the file stands
 inline constexpr size_t kLeastBytes = 43;  ///< of a file with the shortest head
 inline constexpr size_t kChecksumBytes = 4;
 

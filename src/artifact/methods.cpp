@@ -69,7 +69,7 @@ std::string shown(const std::vector<int64_t>& shape) {
 }
 
 /// "M x D = 2 x 512": the letters, then what is known of their sizes.
-std::string shown(const std::vector<Axis>& axes) {
+std::string shown(const std::vector<TensorAxis>& axes) {
   std::string letters, sizes;
   for (const auto& axis : axes) {
     letters += cat(letters.empty() ? "" : " x ", axis.letter);
@@ -87,8 +87,7 @@ bool has(const Tensors& tensors, const std::string& name) {
 }
 
 void check_names(const TrainedPrompt& prompt, const Expected& expected) {
-  const std::string whose =
-      cat("this ", prompt.row().label, " prompt of depth ", prompt.depth);
+  const std::string whose = cat("this ", prompt.row().label, " prompt of depth ", prompt.depth);
   for (const auto& tensor : expected) {
     if (has(prompt.tensors, tensor.name)) continue;
     fail(ErrorKind::kContent, "tensor '", tensor.name, "' is missing, which ", whose, " has");
@@ -191,7 +190,7 @@ void check_tensors(const TrainedPrompt& prompt) {
     bool fits = shape.size() == expected[t].axes.size();
     std::string source = prompt.bound_to_classes() ? "the head and the class names" : "the head";
     for (size_t a = 0; a < expected[t].axes.size(); ++a) {
-      Axis& axis = expected[t].axes[a];
+      TensorAxis& axis = expected[t].axes[a];
       if (axis.size == 0 && found.count(axis.letter) != 0) {
         axis.size = found[axis.letter];
         source = cat("the head, and '", where[axis.letter], "' for ", axis.letter);

@@ -87,8 +87,7 @@ StoredTensor read_tensor(Reader& in, int version) {
   const uint64_t axes = in.number(1, "the number of axes");
   if (axes > kMostAxes) in.refuse_at(in.at() - 1, cat(axes, " axes; at most ", kMostAxes));
   for (uint64_t a = 0; a < axes; ++a) {
-    tensor.shape.push_back(
-        int64_t(version == 1 ? in.number(4, "an axis") : in.varint("an axis")));
+    tensor.shape.push_back(int64_t(version == 1 ? in.number(4, "an axis") : in.varint("an axis")));
   }
   if (version > 1 && tensor.bits <= 8) {
     tensor.codebooks = int64_t(in.varint("the number of codebooks"));

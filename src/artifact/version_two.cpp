@@ -54,8 +54,8 @@ void read_options(Reader& in, size_t size, TrainedPrompt& prompt) {
     }
     const std::string name = in.text("the name of an option");
     const size_t length = in.varint("the value of an option");
-    prompt.settings.emplace_back(
-        name, length == 0 ? "" : in.text(length, "the value of an option"));
+    prompt.settings.emplace_back(name,
+                                 length == 0 ? "" : in.text(length, "the value of an option"));
   }
   if (in.at() != end) in.refuse(cat("the options should end at byte ", end));
 }
@@ -133,7 +133,8 @@ void read_sections(Reader& in, TrainedPrompt& prompt) {
     if (tag <= before) in.refuse_at(from, cat("section ", tag, " cannot follow section ", before));
     before = tag;
     if (tag > uint64_t(Section::kFeatures) && tag <= uint64_t(Section::kHarmless)) {
-      in.refuse_at(from, cat("section ", tag, " is not known here, and not marked as harmless; it "
+      in.refuse_at(from, cat("section ", tag,
+                             " is not known here, and not marked as harmless; it "
                              "may come from a newer qprompt"));
     }
     const size_t size = in.varint("a section's length");

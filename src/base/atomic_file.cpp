@@ -67,7 +67,7 @@ int named_descriptor(const std::string& path) {
 void sweep_one(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
-  struct stat info{};
+  struct stat info {};
   if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
       ::time(nullptr) - info.st_mtime > kStaleSeconds && ::flock(fd, LOCK_EX | LOCK_NB) == 0) {
     ::unlink(path.c_str());
@@ -117,7 +117,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
     if (links == kMostLinks) fail_errno("write", ELOOP);
     target_ = next.is_absolute() ? next.string() : (fs::path(folder_of(target_)) / next).string();
   }
-  struct stat info{};
+  struct stat info {};
   if (::stat(target_.c_str(), &info) != 0 || S_ISREG(info.st_mode)) {
     open_aside();
     return;
@@ -212,7 +212,8 @@ FolderLock::FolderLock(const std::string& folder) {
 FolderLock::~FolderLock() { ::close(fd_); }
 
 void check_not_same_file(const std::string& in, const std::string& out) {
-  struct stat a{}, b{};
+  struct stat a {
+  }, b{};
   if (::stat(in.c_str(), &a) != 0 || ::stat(out.c_str(), &b) != 0) return;
   if (!S_ISREG(a.st_mode) || a.st_dev != b.st_dev || a.st_ino != b.st_ino) return;
   fail(ErrorKind::kUsage, "'", in, "' would be read and written at once; give another --out");

@@ -30,7 +30,7 @@ std::string read_file(const std::string& path, int64_t max_bytes) {
   // Without O_NONBLOCK a named pipe that nobody writes to would be waited for for ever.
   Descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (d.fd < 0) fail_errno("open", path, errno);
-  struct stat info{};
+  struct stat info {};
   if (::fstat(d.fd, &info) != 0) fail_errno("read", path, errno);
   if (S_ISDIR(info.st_mode))
     fail(ErrorKind::kPath, "'", path, "' is a folder; a file was expected");
@@ -68,7 +68,7 @@ double now_seconds() {
 }
 
 int64_t peak_memory_bytes() {
-  struct rusage usage{};
+  struct rusage usage {};
   ::getrusage(RUSAGE_SELF, &usage);
 #ifdef __APPLE__
   return usage.ru_maxrss;

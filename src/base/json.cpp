@@ -43,8 +43,8 @@ std::string number(double value) {
   const std::string shortest(buffer.data(), end.ptr);
   const int exponent = std::stoi(shortest.substr(shortest.find('e') + 1));
   if (value != 0 && (exponent < -5 || exponent >= 15)) return shortest;
-  end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                      std::chars_format::fixed);
+  end =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
   std::string text(buffer.data(), end.ptr);
   return text.find('.') == std::string::npos ? text + ".0" : text;
 }

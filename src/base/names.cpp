@@ -101,7 +101,7 @@ std::vector<PlacedName> names_of_list(const std::string& text, const std::string
 }
 
 bool is_plain_file(const std::string& path) {
-  struct stat info{};
+  struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode);
 }
 

@@ -20,8 +20,7 @@ Error stopped(Stop why, const std::string& kept) {
   if (why == Stop::kInterrupted) by = "by SIGINT";
   if (why == Stop::kTerminated) by = "by SIGTERM";
   if (why == Stop::kLeaseLost) by = "because the lease on this work was lost";
-  const ErrorKind kind =
-      why == Stop::kInterrupted ? ErrorKind::kInterrupted : ErrorKind::kStopped;
+  const ErrorKind kind = why == Stop::kInterrupted ? ErrorKind::kInterrupted : ErrorKind::kStopped;
   return {kind, cat("stopped ", by, "; ", kept)};
 }
 
@@ -33,8 +32,8 @@ void ask(Observer* observer, std::string_view what, int64_t done, int64_t total)
   if (observer == nullptr) return;
   const Stop stop = observer->step(what, done, total);
   if (stop == Stop::kNo) return;
-  throw stopped(stop, cat(what, " ended after ", done, " of ", total,
-                          "; the same command starts it again"));
+  throw stopped(
+      stop, cat(what, " ended after ", done, " of ", total, "; the same command starts it again"));
 }
 
 }  // namespace qprompt

@@ -67,8 +67,9 @@ void let_idle_threads_sleep(int threads) {
   });
 }
 
-/// OpenBLAS asks for its work space at the first product, and where it gets none asks again for ever.
-/// Under a limit of the address space it is asked for here, once it is known that it can be had.
+/// OpenBLAS asks for its work space at the first product, and where it gets none asks again for
+/// ever. Under a limit of the address space it is asked for here, once it is known that it can be
+/// had.
 void take_blas_space(int threads) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;

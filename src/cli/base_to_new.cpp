@@ -66,8 +66,8 @@ void base_to_new_command(BaseToNewCommand& options, const Session& session) {
                          {default_template(options.images.data.dataset)}});
   options.experiment.cache = options.images.cache;
   const auto planner = matrix_planner(std::move(matrix), log);
-  const Experimented run = run_experiment(clip, *planner, options.experiment,
-                                          feature_options(options.images), session);
+  const Experimented run =
+      run_experiment(clip, *planner, options.experiment, feature_options(options.images), session);
   if (run.printed_by_parent) return;
   const BaseToNew table{run.results, run.folders, split.name};
   print_result(session, base_to_new_table(table), base_to_new_json(table));

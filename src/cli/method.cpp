@@ -49,8 +49,7 @@ void add_run_options(Command& command, RunOptions& options) {
   for (const std::string& word : method_words()) {
     if (find_method(word).trained()) words += (words.empty() ? "" : ", ") + word;
   }
-  command.add_text("method",
-                   words + "; with a q before it where it is to be quantized",
+  command.add_text("method", words + "; with a q before it where it is to be quantized",
                    options.methods);
   command.add_text("bits", "bits of a quantized value, 1 to 8", options.bits).default_text = "1";
   command.add_text("shots", "training images a class, or all", options.shots);

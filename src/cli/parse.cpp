@@ -62,7 +62,8 @@ CLI::Option* add_to_parser(CLI::App& app, const Option& option) {
   if (option.kind == Option::Kind::kFlag) {
     parsed = app.add_flag(name, option.help);
   } else {
-    parsed = app.add_option(name, [](const CLI::results_t&) { return true; }, option.help);
+    parsed = app.add_option(
+        name, [](const CLI::results_t&) { return true; }, option.help);
     parsed->type_name("TEXT")->type_size(1);
     if (option.repeated()) parsed->expected(1, kMostValues);
     // With "extra" values a value in brackets would be a list; positionals need them, see kWhole.

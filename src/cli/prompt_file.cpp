@@ -33,7 +33,6 @@ void run_quantize(const QuantizeCommand& options, const Session& session) {
                     {"payload_bytes", prompt.payload_bytes()}});
 }
 
-
 struct InspectCommand {
   ModelOptions model;
   std::string prompt;

@@ -48,7 +48,8 @@ Split build_folders(const Place& place, const KnownDataset& set, Rng& rng, Log& 
       continue;
     }
     std::vector<std::string> paths;
-    for (const auto& image : list_images(root / name, left_out)) paths.push_back(name + "/" + image);
+    for (const auto& image : list_images(root / name, left_out))
+      paths.push_back(name + "/" + image);
     if (paths.size() < 4) {
       fail(ErrorKind::kContent, "the class folder '", (root / name).string(), "' has ",
            paths.size(), " image", plural(static_cast<int64_t>(paths.size())),

@@ -66,8 +66,8 @@ Split build_cars(const Place& place, Rng& rng) {
     split.class_names.push_back(car_name(name));
   }
   const size_t classes = split.class_names.size();
-  split_trainval(
-      split, read_cars(place.below("devkit/cars_train_annos.mat"), "cars_train", classes), rng);
+  split_trainval(split,
+                 read_cars(place.below("devkit/cars_train_annos.mat"), "cars_train", classes), rng);
   split.test = read_cars(place.below("cars_test_annos_withlabels.mat"), "cars_test", classes);
   return split;
 }

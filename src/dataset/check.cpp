@@ -97,9 +97,9 @@ std::vector<dataset::HashedFile> hash_files(const std::vector<const std::string*
   std::vector<dataset::HashedFile> hashed;
   for (size_t i = 0; i < checks.size(); ++i) {
     if (checks[i].missing || !checks[i].unreadable.empty() || sizes[checks[i].bytes] < 2) continue;
-    hashed.push_back({*paths[i], checks[i].digest ? *checks[i].digest
-                                                  : digest_of(read_image_file(files[i],
-                                                                              kMaxImageBytes))});
+    hashed.push_back({*paths[i], checks[i].digest
+                                     ? *checks[i].digest
+                                     : digest_of(read_image_file(files[i], kMaxImageBytes))});
   }
   return hashed;
 }
@@ -158,8 +158,8 @@ void note_use_of_part(const Split& split, DataReport& report) {
   const size_t listed = split.train.size() + split.val.size() + split.test.size();
   const size_t there = listed - std::min(listed, report.missing.size());
   if (there == 0) return;
-  report.notes.push_back(cat(there, " of ", listed,
-                             " images are there: --partial goes on with them alone"));
+  report.notes.push_back(
+      cat(there, " of ", listed, " images are there: --partial goes on with them alone"));
   if (split.folder.empty() || split.folder == split.image_root) return;
   std::error_code error;
   size_t folders = 0;
@@ -169,7 +169,8 @@ void note_use_of_part(const Split& split, DataReport& report) {
     folders += it->is_directory(ignored) ? 1 : 0;
   }
   if (folders < 2) return;
-  report.notes.push_back(cat("'", split.image_root, "' has ", folders, " folders of images: it can ",
+  report.notes.push_back(cat("'", split.image_root, "' has ", folders,
+                             " folders of images: it can ",
                              "be used as a plain folder with --data and no --dataset"));
 }
 
@@ -229,7 +230,34 @@ void note_empty(const Split& split, DataReport& report) {
   }
 }
 
+/// Keeps the items of a list that can be decoded.
+void keep_sound(std::vector<Item>& items, const std::string& root, int64_t threads,
+                std::vector<std::string>& broken) {
+  std::vector<std::string> files;
+  for (const Item& item : items) files.push_back((fs::path(root) / item.path).string());
+  Log silent;
+  const std::vector<FileCheck> checks = check_files(files, {true, threads}, silent);
+  std::vector<Item> sound;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (checks[i].missing) {
+      broken.push_back(cat("'", files[i], "' is missing"));
+    } else if (!checks[i].unreadable.empty()) {
+      broken.push_back(checks[i].unreadable);
+    } else {
+      sound.push_back(std::move(items[i]));
+    }
+  }
+  items = std::move(sound);
+}
+
 }  // namespace
+
+Split drop_broken(const Split& split, int64_t threads, std::vector<std::string>& broken) {
+  Split sound = split;
+  keep_sound(sound.train, split.image_root, threads, broken);
+  keep_sound(sound.val, split.image_root, threads, broken);
+  return sound;
+}
 
 DataReport check_split(const Split& split, const CheckOptions& options, Log& log) {
   DataReport report;

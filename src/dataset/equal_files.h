@@ -15,7 +15,8 @@ struct HashedFile {
   Digest::Bytes digest{};
 };
 
-/// What `data check` says of equal files: shared by two lists, of two classes, or twice in one list.
+/// What `data check` says of equal files: shared by two lists, of two classes, or twice in one
+/// list.
 std::vector<std::string> describe_equal_files(const Split& split,
                                               const std::vector<HashedFile>& files);
 

@@ -48,8 +48,8 @@ void warn_small(const Split& split, const std::vector<int64_t>& labels, int64_t 
                " taken whole: ", dataset::first_few(names)));
 }
 
-/// CoOp's draw from ImageNet is over the order in which one disk listed its files, so only CoOp's own
-/// file repeats it. False where there is none.
+/// CoOp's draw from ImageNet is over the order in which one disk listed its files, so only CoOp's
+/// own file repeats it. False where there is none.
 bool draw_as_coop_did(const Split& split, int64_t shots, uint64_t seed, Log& log, Split& drawn) {
   if (split.name != "ImageNet") return false;
   const std::string pickle = find_coop_sample(split, shots, seed);

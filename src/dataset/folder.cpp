@@ -26,9 +26,9 @@ std::string lower_case(std::string name) {
 /// The part that a folder's name stands for; nullptr for none.
 std::string Parts::*part_of(const std::string& folder) {
   static const std::map<std::string, std::string Parts::*> kNames{
-      {"train", &Parts::train},   {"training", &Parts::train}, {"val", &Parts::val},
-      {"valid", &Parts::val},     {"validation", &Parts::val}, {"dev", &Parts::val},
-      {"test", &Parts::test},     {"testing", &Parts::test}};
+      {"train", &Parts::train}, {"training", &Parts::train}, {"val", &Parts::val},
+      {"valid", &Parts::val},   {"validation", &Parts::val}, {"dev", &Parts::val},
+      {"test", &Parts::test},   {"testing", &Parts::test}};
   const auto found = kNames.find(lower_case(folder));
   return found == kNames.end() ? nullptr : found->second;
 }
@@ -169,9 +169,8 @@ std::string find_inner_folder(const fs::path& root, const Listing& top) {
     }
   }
   if (candidates.size() != 1) return "";
-  const bool only = std::none_of(top.folders.begin(), top.folders.end(), [&](const auto& name) {
-    return holds_images(root / name);
-  });
+  const bool only = std::none_of(top.folders.begin(), top.folders.end(),
+                                 [&](const auto& name) { return holds_images(root / name); });
   return only ? candidates.front() : "";
 }
 

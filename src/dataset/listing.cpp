@@ -16,10 +16,13 @@ namespace {
 
 /// What file systems, archives and network drives leave beside a user's own files.
 bool is_system_name(std::string_view name) {
-  constexpr std::array<std::string_view, 14> kNames{
-      "__MACOSX",   "@eaDir",    "#recycle",    "#snapshot",  "@Recycle",
-      "@Recently-Snapshot",      "$RECYCLE.BIN", "System Volume Information",
-      "lost+found", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini", "Icon\r"};
+  constexpr std::array<std::string_view, 14> kNames{"__MACOSX",     "@eaDir",
+                                                    "#recycle",     "#snapshot",
+                                                    "@Recycle",     "@Recently-Snapshot",
+                                                    "$RECYCLE.BIN", "System Volume Information",
+                                                    "lost+found",   "Thumbs.db",
+                                                    "ehthumbs.db",  "desktop.ini",
+                                                    "Desktop.ini",  "Icon\r"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
@@ -40,7 +43,8 @@ bool begins_with_image_bytes(const fs::path& path) {
   std::array<char, 32> head{};
   std::ifstream in(path, std::ios::binary);
   in.read(head.data(), head.size());
-  return begins_as_image({head.data(), static_cast<size_t>(std::max<std::streamsize>(0, in.gcount()))});
+  return begins_as_image(
+      {head.data(), static_cast<size_t>(std::max<std::streamsize>(0, in.gcount()))});
 }
 
 }  // namespace
@@ -99,7 +103,8 @@ std::vector<std::string> list_images(const fs::path& folder, LeftOut& left_out) 
 void report_left_out(const LeftOut& left_out, const std::string& root, Log& log) {
   const std::string counts = left_out.counts();
   if (!counts.empty()) {
-    log.note(cat("'", root, "': ", counts, " are no images (.jpg, .jpeg, .png, .webp, .gif, .bmp, "
+    log.note(cat("'", root, "': ", counts,
+                 " are no images (.jpg, .jpeg, .png, .webp, .gif, .bmp, "
                  ".tif, .ppm, .heic, .avif and their kin) and are left out"));
   }
   if (!left_out.nested.empty()) {

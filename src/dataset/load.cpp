@@ -108,9 +108,8 @@ Split load_split(const DataOptions& options, Log& log) {
   }
   Split split;
   if (options.dataset.empty()) {
-    split = table || dataset::holds_tables(root)
-                ? dataset::read_tables(root, options.seed, log)
-                : dataset::read_folder(root, options.seed, log);
+    split = table || dataset::holds_tables(root) ? dataset::read_tables(root, options.seed, log)
+                                                 : dataset::read_folder(root, options.seed, log);
   } else {
     const auto* set = dataset::find_known(options.dataset);
     if (set == nullptr) {

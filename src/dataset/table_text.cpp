@@ -22,10 +22,10 @@ std::string small(std::string text) {
 }
 
 using Names = std::vector<std::string_view>;
-const Names kPathNames{"file_name", "path", "filename", "filepath", "file", "image", "image_path",
-                       "image_file", "img"};
-const Names kLabelNames{"label", "class", "class_name", "classname", "category", "target",
-                        "label_name"};
+const Names kPathNames{"file_name", "path",       "filename",   "filepath", "file",
+                       "image",     "image_path", "image_file", "img"};
+const Names kLabelNames{"label",    "class",  "class_name", "classname",
+                        "category", "target", "label_name"};
 const Names kPartNames{"split", "part", "set", "subset"};
 
 /// Lines of cells, with the line each began on.
@@ -116,8 +116,9 @@ Columns read_columns(const CellReader& reader, const std::vector<std::string>& f
     return {0, 1, kNoColumn, false};
   }
   if (columns.path == kNoColumn || columns.label == kNoColumn) {
-    reader.refuse("a column for the path (file_name, path, image, …) and one for the label (label, "
-                  "class, category, …) were expected; give the table a first line that names them");
+    reader.refuse(
+        "a column for the path (file_name, path, image, …) and one for the label (label, "
+        "class, category, …) were expected; give the table a first line that names them");
   }
   return columns;
 }
@@ -194,8 +195,8 @@ std::vector<TableRow> parse_table(const std::string& file, std::string_view byte
   if (file.ends_with(".jsonl")) return parse_json_lines(file, text);
   const std::string_view first = std::string_view(text).substr(0, text.find('\n'));
   const bool tabs = file.ends_with(".tsv") || first.find('\t') != std::string_view::npos;
-  const bool semicolons = first.find(',') == std::string_view::npos &&
-                          first.find(';') != std::string_view::npos;
+  const bool semicolons =
+      first.find(',') == std::string_view::npos && first.find(';') != std::string_view::npos;
   return parse_cells(file, text, tabs ? '\t' : semicolons ? ';' : ',');
 }
 

@@ -88,8 +88,8 @@ std::vector<TableRow> collect_rows(const std::string& path, std::string& root) {
 std::map<std::string, int64_t> number_labels(const std::vector<TableRow>& rows, Split& split) {
   for (const TableRow& row : rows) split.class_names.push_back(row.label);
   const auto is_number = [](const std::string& name) {
-    return name.size() < 10 && std::all_of(name.begin(), name.end(),
-                                           [](char c) { return c >= '0' && c <= '9'; });
+    return name.size() < 10 &&
+           std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
   };
   const bool numbers = std::all_of(split.class_names.begin(), split.class_names.end(), is_number);
   std::sort(split.class_names.begin(), split.class_names.end(),
@@ -136,8 +136,8 @@ void split_rows(const std::vector<TableRow>& rows, const std::map<std::string, i
 
 bool is_table(const std::string& path) {
   std::error_code ignored;
-  const bool known = path.ends_with(".csv") || path.ends_with(".tsv") ||
-                     path.ends_with(".jsonl") || is_shard(path);
+  const bool known = path.ends_with(".csv") || path.ends_with(".tsv") || path.ends_with(".jsonl") ||
+                     is_shard(path);
   return known && fs::is_regular_file(path, ignored);
 }
 
@@ -164,7 +164,8 @@ Split read_tables(const std::string& path, uint64_t seed, Log& log) {
     take_parts(rows, labels, split);
   } else {
     split_rows(rows, labels, seed, split);
-    log.note(cat("'", path, "' does not say its parts: the images of each class are split 50/20/30 ",
+    log.note(cat("'", path,
+                 "' does not say its parts: the images of each class are split 50/20/30 ",
                  "% into training, validation and test with seed ", seed, " (", split.train.size(),
                  ", ", split.val.size(), " and ", split.test.size(), " images)"));
   }

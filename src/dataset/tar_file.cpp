@@ -197,9 +197,9 @@ std::vector<TableRow> read_shard(const std::string& path, const std::string& pre
       fail(ErrorKind::kContent, "the shard '", path, "': '", printable(sample.image->name),
            "' has no label; a .cls, .txt or .json of the same name with one was expected");
     }
-    rows.push_back({cat(prefix, "/@", sample.image->offset, "+", sample.image->size, "/",
-                        sample.image->name),
-                    label, ""});
+    rows.push_back(
+        {cat(prefix, "/@", sample.image->offset, "+", sample.image->size, "/", sample.image->name),
+         label, ""});
   }
   return rows;
 }

@@ -20,9 +20,9 @@ struct TrainerCheckpoint {
     std::string source;  ///< as the trainer called it
     at::Tensor values;   ///< in the file's own floating type
   };
-  std::string method;           ///< its word
-  MethodOptions options;        ///< as its tensors tell them
-  std::string trainer;  ///< as it was said; "auto": nobody said it
+  std::string method;     ///< its word
+  MethodOptions options;  ///< as its tensors tell them
+  std::string trainer;    ///< as it was said; "auto": nobody said it
   std::vector<Learned> tensors;
   bool class_specific = false;
   int64_t depth = 1;                 ///< J

@@ -33,8 +33,8 @@ TestList test_list(const std::string& dataset, const Split& whole, Half half);
 
 /// What decides the bytes of a prompt, and nothing else; of zero-shot CLIP, its templates.
 struct Training {
-  DrawnList drawn;                     ///< empty for templates
-  FitOptions fit;                      ///< method, options, seed, shots, class subset
+  DrawnList drawn;  ///< empty for templates
+  FitOptions fit;   ///< method, options, seed, shots, class subset
   /// Not empty: nothing is learned. Those of each test list in turn, or one entry for all.
   std::vector<std::vector<std::string>> templates;
 };
@@ -61,7 +61,7 @@ struct Cell {
   std::vector<TestList> tests;
   Watch watch;
   std::vector<Training> readers;  ///< of an images cell: the trainings whose images it encodes
-  std::string error;  ///< why it cannot be done, when that is known already
+  std::string error;              ///< why it cannot be done, when that is known already
 };
 
 /// The rule that turns scores of classes into an answer: the most probable class.

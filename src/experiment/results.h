@@ -26,10 +26,10 @@ struct Heading {
 
 /// One scored test list. `truth`, `predictions` and `confidences` are per image, in one order.
 struct ScoredList {
-  std::string dataset, half;        ///< "dtd"; "all", "base" or "new"
-  int64_t epoch = -1;               ///< finished epochs of a watched training; -1: its result
-  int64_t total = 0, correct = 0;   ///< images
-  int64_t failed = 0;               ///< unreadable images, not in `total`
+  std::string dataset, half;       ///< "dtd"; "all", "base" or "new"
+  int64_t epoch = -1;              ///< finished epochs of a watched training; -1: its result
+  int64_t total = 0, correct = 0;  ///< images
+  int64_t failed = 0;              ///< unreadable images, not in `total`
   std::shared_ptr<const std::vector<std::string>> classes;
   std::shared_ptr<const std::vector<int64_t>> truth;  ///< indices into `classes`
   std::vector<int64_t> predictions;                   ///< likewise
@@ -46,10 +46,10 @@ const std::string& state_name(CellState state);
 
 /// One cell as it stands.
 struct CellOutcome {
-  std::string key;     ///< tells cells of one plan from those of another
-  std::string kind;    ///< "images", "templates" or "prompt"
-  std::string label;   ///< of the method
-  std::string dataset; ///< trained on
+  std::string key;      ///< tells cells of one plan from those of another
+  std::string kind;     ///< "images", "templates" or "prompt"
+  std::string label;    ///< of the method
+  std::string dataset;  ///< trained on
   int64_t shots = 0;
   uint64_t seed = 0;
   int64_t bits = 0;  ///< 0 where values are not quantized
@@ -58,7 +58,7 @@ struct CellOutcome {
   std::string training;       ///< its id: `Store::get(prompt_id(training))` is the prompt
   std::string prompt_digest;  ///< empty for templates
   int64_t payload_bytes = 0, file_bytes = 0;
-  double seconds = 0;  ///< of features and training, where it was done
+  double seconds = 0;               ///< of features and training, where it was done
   std::vector<ScoredList> scores;   ///< one a test list, in the cell's order
   std::vector<ScoredList> watched;  ///< at the watched epochs: by epoch, then in the cell's order
 };

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/aten.h"
+#include "qprompt/image.h"
 
 namespace qprompt {
 namespace {
@@ -54,6 +55,14 @@ Contents::Contents(std::string folder, const std::string& root, Log& log, int64_
 
 Digest::Bytes Contents::digest(const std::string& path) {
   const std::string file = (std::filesystem::path(root_) / path).string();
+  if (is_inside_archive(file)) {
+    constexpr int64_t kMaxImageBytes = int64_t{256} << 20;
+    const std::string bytes = read_image_file(file, kMaxImageBytes);
+    Digest digest;
+    digest.update(bytes.data(), bytes.size());
+    ++reads_;
+    return digest.bytes();
+  }
   struct stat state {};
   if (::stat(file.c_str(), &state) != 0) cannot_read(file, errno);
   if (!S_ISREG(state.st_mode)) cannot_read(file, S_ISDIR(state.st_mode) ? EISDIR : EINVAL);

@@ -5,6 +5,7 @@
 #include "base/aten.h"
 #include "features/cache_folder.h"
 #include "features/contents.h"
+#include "features/image_contents.h"
 #include "features/store.h"
 #include "features/stream.h"
 #include "features/view.h"
@@ -183,21 +184,29 @@ FeatureSet test_features(const Clip& clip, const std::string& image_root,
 FeatureSet train_features(const Clip& clip, const Split& split, const ViewOptions& views,
                           const FeatureOptions& options, Log& log) {
   const at::NoGradGuard no_grad;
-  FeatureOptions strict = options;
-  strict.skip_broken = false;  // training on fewer images than were asked for would hide an error
-  const std::string cache = open_cache(strict, log);
-  const ListContents contents = read_contents(cache, split.image_root, split.train, strict, log);
+  const std::string cache = open_cache(options, log);
+  const ListContents contents = read_contents(cache, split.image_root, split.train, options, log);
   FeatureSet set;
   std::vector<at::Tensor> all;  // V of (N, E)
+  std::vector<std::string> reasons(split.train.size());
   for (int64_t v = 0; v < views.views; ++v) {
     ViewRows view = one_view(
-        {clip, split.image_root, split.train, strict, cache, contents, View{true, views.seed, v}},
+        {clip, split.image_root, split.train, options, cache, contents, View{true, views.seed, v}},
         log);
     set.encoded += view.encoded;
     all.push_back(view.rows);
+    for (size_t i = 0; i < reasons.size(); ++i) {
+      if (reasons[i].empty()) reasons[i] = view.reasons[i];
+    }
   }
-  set.features = at::stack(all);  // (V, N, E)
-  for (size_t i = 0; i < split.train.size(); ++i) set.kept.push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < reasons.size(); ++i) {
+    if (reasons[i].empty()) {
+      set.kept.push_back(static_cast<int64_t>(i));
+    } else {
+      set.failed.push_back(reasons[i]);
+    }
+  }
+  set.features = at::stack(all).index_select(1, at::tensor(set.kept, at::kLong));  // (V, N, E)
   return set;
 }
 

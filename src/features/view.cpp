@@ -42,8 +42,8 @@ std::string store_folder(const Clip& clip, const FeatureOptions& options, const 
   making.update(pixels.std.data(), sizeof pixels.std);
   if (pixels.divisor != 255.0) making.update_text(cat("divisor ", pixels.divisor));
   if (const TestTransform& cut = clip.config().transform; !view.random && cut != TestTransform{}) {
-    making.update_text(cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ",
-                           cut.shorter_side));
+    making.update_text(
+        cat("cut ", static_cast<int>(cut.resampling), " ", cut.squash, " ", cut.shorter_side));
   }
   return cat(cache, "/features/", to_hex(clip.fingerprint()), "/", making.hex());
 }

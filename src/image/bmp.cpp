@@ -33,8 +33,8 @@ void read_palette(ByteReader& in, BmpHeader& header, uint32_t colours, bool with
   if (colours > 65536) in.refuse("it declares ", colours, " colours");
   for (uint32_t i = 0; i < colours; ++i) {
     const std::string_view bgr = in.take(with_padding ? 4 : 3);
-    header.palette.push_back({static_cast<uint8_t>(bgr[2]), static_cast<uint8_t>(bgr[1]),
-                              static_cast<uint8_t>(bgr[0])});
+    header.palette.push_back(
+        {static_cast<uint8_t>(bgr[2]), static_cast<uint8_t>(bgr[1]), static_cast<uint8_t>(bgr[0])});
   }
 }
 

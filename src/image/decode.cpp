@@ -65,8 +65,9 @@ Format sniff(std::string_view bytes) {
 
 void check_memory(const Source& source, int64_t bytes, const Limits& limits) {
   if (bytes <= limits.max_bytes) return;
-  fail(ErrorKind::kContent, "'", source.name, "' would take ", bytes >> 20, " MiB to decode; at most ",
-       limits.max_bytes >> 20, " are used. Make the picture smaller, or save it not progressive");
+  fail(ErrorKind::kContent, "'", source.name, "' would take ", bytes >> 20,
+       " MiB to decode; at most ", limits.max_bytes >> 20,
+       " are used. Make the picture smaller, or save it not progressive");
 }
 
 void check_extent(const Source& source, const Extent& extent, const Limits& limits) {
@@ -119,9 +120,10 @@ const Codec& codec_of(const Source& source) {
   for (const Codec& codec : kCodecs) {
     if (codec.format == format) return codec;
   }
-  fail(ErrorKind::kContent, "'", source.name, "' is no image of a known kind (it ",
-       describe_unknown(source.bytes),
-       "); JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, HEIC and AVIF are read: convert it to one of them");
+  fail(
+      ErrorKind::kContent, "'", source.name, "' is no image of a known kind (it ",
+      describe_unknown(source.bytes),
+      "); JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, HEIC and AVIF are read: convert it to one of them");
 }
 
 }  // namespace
@@ -161,8 +163,8 @@ bool has_image_extension(std::string_view path) {
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   constexpr std::array<std::string_view, 20> kKnown{
-      "jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png", "webp", "gif", "bmp",
-      "dib", "tif",  "tiff", "ppm", "pgm",   "pbm", "pnm", "heic", "heif", "avif"};
+      "jpg", "jpeg", "jpe",  "jfif", "pjpeg", "pjp", "png", "webp", "gif",  "bmp",
+      "dib", "tif",  "tiff", "ppm",  "pgm",   "pbm", "pnm", "heic", "heif", "avif"};
   return std::find(kKnown.begin(), kKnown.end(), extension) != kKnown.end();
 }
 

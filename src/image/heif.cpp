@@ -18,8 +18,9 @@ void check(const Source& source, const heif_error& error) {
   if (error.subcode == heif_suberror_End_of_data) fail_truncated(source, "HEIF");
   if (error.code == heif_error_Unsupported_filetype ||
       error.code == heif_error_Unsupported_feature) {
-    fail(ErrorKind::kContent, "'", source.name, "' cannot be decoded by the libheif of this system: ",
-         error.message, ". Its decoders are packages of their own in some distributions "
+    fail(ErrorKind::kContent, "'", source.name,
+         "' cannot be decoded by the libheif of this system: ", error.message,
+         ". Its decoders are packages of their own in some distributions "
          "(libheif-plugin-libde265, libheif-plugin-dav1d)");
   }
   fail_broken(source, "HEIF", error.message);

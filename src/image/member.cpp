@@ -58,6 +58,8 @@ std::optional<ImageFileState> image_file_state(const std::string& path) {
   return state;
 }
 
+bool is_inside_archive(const std::string& path) { return image::member_of(path).has_value(); }
+
 std::string read_image_file(const std::string& path, int64_t max_bytes) {
   const std::optional<image::Member> member = image::member_of(path);
   if (!member) return read_file(path, max_bytes);

@@ -74,8 +74,8 @@ uint8_t scale_value(const PnmHeader& header, uint32_t value) {
   if (header.bits()) return value == 0 ? 255 : 0;
   if (header.max_value == 255) return static_cast<uint8_t>(value);
   const bool wide = header.max_value > 255 && header.channels() == 1;
-  const double out = std::nearbyint(static_cast<double>(value) / header.max_value *
-                                    (wide ? 65535.0 : 255.0));
+  const double out =
+      std::nearbyint(static_cast<double>(value) / header.max_value * (wide ? 65535.0 : 255.0));
   return static_cast<uint8_t>(std::min(out, 255.0));
 }
 

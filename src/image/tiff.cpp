@@ -98,8 +98,8 @@ TiffLayout layout_of(TIFF* tiff) {
   layout.bits = tag_of<uint16_t>(tiff, TIFFTAG_BITSPERSAMPLE, 1);
   layout.samples = tag_of<uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
   layout.sample_format = tag_of<uint16_t>(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
-  layout.planar = tag_of<uint16_t>(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) ==
-                  PLANARCONFIG_SEPARATE;
+  layout.planar =
+      tag_of<uint16_t>(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE;
   uint16_t extra = 0;
   uint16_t* kinds = nullptr;
   if (TIFFGetField(tiff, TIFFTAG_EXTRASAMPLES, &extra, &kinds) == 1 && extra > 0) {
@@ -233,8 +233,7 @@ Raster decode_tiff(const Source& source, const Limits& limits) {
   }
   if (stream.ended) stream.refuse();
   // Pillow turns a TIFF as it says, whoever asks.
-  return apply_orientation(std::move(raster),
-                           tag_of<uint16_t>(tiff.get(), TIFFTAG_ORIENTATION, 1));
+  return apply_orientation(std::move(raster), tag_of<uint16_t>(tiff.get(), TIFFTAG_ORIENTATION, 1));
 }
 
 }  // namespace qprompt::image

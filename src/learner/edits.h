@@ -20,7 +20,8 @@ struct RowEdit {
 };
 
 /// The texts of C classes and what is learned in them. Edits come one a block from block 0 on;
-/// those of deeper blocks, which the classes must share, take the place of the rows that came in at 0.
+/// those of deeper blocks, which the classes must share, take the place of the rows that came in at
+/// 0.
 struct TextSide {
   /// SOT to EOT of every class, with numbered places for the rows of block 0 (`learned`).
   std::shared_ptr<const PackedPrompts> layout;

@@ -14,7 +14,7 @@ namespace qprompt {
 
 /// Where the learned rows of one text stand, and the fixed words between them and the class name.
 struct TextLayout {
-  int64_t first = 0, n_ctx = 0;    ///< learned rows [first, first + n_ctx)
+  int64_t first = 0, n_ctx = 0;     ///< learned rows [first, first + n_ctx)
   std::vector<int64_t> words = {};  ///< tokens behind them; only with the class at the end
   ClassPosition position = ClassPosition::kEnd;
 };

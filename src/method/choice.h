@@ -17,8 +17,8 @@ struct MethodChoice {
 
   /// Whether its files hold codes, so that it has a number of bits.
   bool stores_codes() const { return quantization != Quantization::kNone; }
-  std::string word() const;                ///< "qcoop"
-  std::string label(int64_t bits) const;   ///< "CoOp", "QCoOp 1 bit", "CoOp quantized, 2 bits"
+  std::string word() const;               ///< "qcoop"
+  std::string label(int64_t bits) const;  ///< "CoOp", "QCoOp 1 bit", "CoOp quantized, 2 bits"
 };
 
 /// Throws kUsage listing the words.

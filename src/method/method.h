@@ -29,7 +29,7 @@ struct Sizes {
 
 /// One axis of a tensor: its letter in docs/notation.md, and its size; 0: whatever the first tensor
 /// with this letter has.
-struct Axis {
+struct TensorAxis {
   char letter = 'N';
   int64_t size = 0;
 };
@@ -37,7 +37,7 @@ struct Axis {
 /// One learned tensor.
 struct TensorSpec {
   std::string name;  ///< "ctx", of a-z, 0-9, '_' and '.'
-  std::vector<Axis> axes;
+  std::vector<TensorAxis> axes;
   bool quantized = true;      ///< false for biases, which stay in 16 bits (docs/method.md)
   int64_t codebook_rows = 0;  ///< rows that share a codebook; 0: all
 };

@@ -20,7 +20,7 @@ struct OptionSpec {
   std::string help;   ///< one sentence
   std::string value;  ///< the default
   OptionKind kind = OptionKind::kWhole;
-  Bounds bounds{};                       ///< of numbers
+  Bounds bounds{};                        ///< of numbers
   std::vector<std::string> choices = {};  ///< of kChoice
   /// Decides the classifier, so that it belongs into the file of a learned prompt.
   bool in_file = false;

@@ -28,7 +28,8 @@ struct ChosenPreset {
 /// then another protocol, which the note tells. A user's own folder has the preset "own" alone.
 ChosenPreset choose_preset(const Method& method, const Situation& situation);
 
-/// "ViT-B/16", "RN50": the architecture by CLIP's names, from patch size, width and number of blocks;
+/// "ViT-B/16", "RN50": the architecture by CLIP's names, from patch size, width and number of
+/// blocks;
 /// "" where CLIP has no name for it. `patch` 0: a ResNet.
 std::string backbone_name(int64_t patch, int64_t width, int64_t blocks);
 

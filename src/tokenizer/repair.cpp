@@ -21,28 +21,11 @@ struct Expansion {
   std::u32string_view to;
 };
 
-constexpr std::array<Expansion, 22> kLigatures{{{U'Ĳ', U"IJ"},
-                                                {U'ĳ', U"ij"},
-                                                {U'ŉ', U"ʼn"},
-                                                {U'Ǳ', U"DZ"},
-                                                {U'ǲ', U"Dz"},
-                                                {U'ǳ', U"dz"},
-                                                {U'Ǆ', U"DŽ"},
-                                                {U'ǅ', U"Dž"},
-                                                {U'ǆ', U"dž"},
-                                                {U'Ǉ', U"LJ"},
-                                                {U'ǈ', U"Lj"},
-                                                {U'ǉ', U"lj"},
-                                                {U'Ǌ', U"NJ"},
-                                                {U'ǋ', U"Nj"},
-                                                {U'ǌ', U"nj"},
-                                                {U'ﬀ', U"ff"},
-                                                {U'ﬁ', U"fi"},
-                                                {U'ﬂ', U"fl"},
-                                                {U'ﬃ', U"ffi"},
-                                                {U'ﬄ', U"ffl"},
-                                                {U'ﬅ', U"ſt"},
-                                                {U'ﬆ', U"st"}}};
+constexpr std::array<Expansion, 22> kLigatures{
+    {{U'Ĳ', U"IJ"},  {U'ĳ', U"ij"},  {U'ŉ', U"ʼn"}, {U'Ǳ', U"DZ"}, {U'ǲ', U"Dz"}, {U'ǳ', U"dz"},
+     {U'Ǆ', U"DŽ"},  {U'ǅ', U"Dž"},  {U'ǆ', U"dž"}, {U'Ǉ', U"LJ"}, {U'ǈ', U"Lj"}, {U'ǉ', U"lj"},
+     {U'Ǌ', U"NJ"},  {U'ǋ', U"Nj"},  {U'ǌ', U"nj"}, {U'ﬀ', U"ff"}, {U'ﬁ', U"fi"}, {U'ﬂ', U"fl"},
+     {U'ﬃ', U"ffi"}, {U'ﬄ', U"ffl"}, {U'ﬅ', U"ſt"}, {U'ﬆ', U"st"}}};
 
 /// What of HTML's characters has an upper case of several characters.
 constexpr std::array<Expansion, 7> kWideUpperCases{{{U'ß', U"SS"},
@@ -81,7 +64,8 @@ std::u32string resolve_reference(std::u32string_view reference) {
   };
   std::u32string resolved = html_unescape(reference);
   const bool number = reference[1] == U'#';
-  if (number) return resolved.find(U';') == std::u32string::npos ? resolved : std::u32string(reference);
+  if (number)
+    return resolved.find(U';') == std::u32string::npos ? resolved : std::u32string(reference);
   if (whole(resolved)) return resolved;
   std::u32string small(reference);
   for (char32_t& c : small) {
@@ -163,7 +147,8 @@ std::u32string replace_characters(std::u32string_view text) {
   }
   std::u32string out;
   for (size_t i = 0; i < spread.size(); ++i) {
-    const bool windows_break = spread[i] == U'\r' && i + 1 < spread.size() && spread[i + 1] == U'\n';
+    const bool windows_break =
+        spread[i] == U'\r' && i + 1 < spread.size() && spread[i + 1] == U'\n';
     if (windows_break) continue;
     out.push_back(is_line_break(spread[i]) ? U'\n' : straight_quote(spread[i]));
   }

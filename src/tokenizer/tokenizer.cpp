@@ -81,8 +81,8 @@ Tokenizer Tokenizer::load(const std::string& path, int64_t vocab_size) {
     }
     constexpr const char* kName = "CLIP's own";
     const std::string merges = tk::without_gzip(kName, std::string(tk::own_vocabulary()));
-    return Tokenizer(std::make_shared<const Impl>(
-        tk::read_text_vocabulary(kName, merges, vocab_size)));
+    return Tokenizer(
+        std::make_shared<const Impl>(tk::read_text_vocabulary(kName, merges, vocab_size)));
   }
   return Tokenizer(std::make_shared<const Impl>(tk::read_vocabulary(path, vocab_size)));
 }

@@ -30,8 +30,8 @@ std::string_view own_vocabulary();
 class VocabularyBuilder {
  public:
   VocabularyBuilder(std::string file, int64_t vocab_size);
-  /// Every id must be given exactly one token, and every token one id; only the model's last ids may
-  /// go without, since embeddings are padded to round numbers.
+  /// Every id must be given exactly one token, and every token one id; only the model's last ids
+  /// may go without, since embeddings are padded to round numbers.
   void add_token(const std::string& token, int64_t id);
   /// Both symbols and their joined form must be tokens. `where` is "line 7" or "merge 7".
   void add_merge(const std::string& left, const std::string& right, const std::string& where);

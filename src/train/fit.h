@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "learner/learner.h"
 #include "qprompt/artifact.h"
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "learner/learner.h"
 #include "train/options.h"
 
 namespace qprompt {

@@ -33,9 +33,9 @@ enum class OptimizerKind { kSgd, kAdam, kAdamW };
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kSgd;
   double weight_decay = 5e-4;
-  double momentum = 0.9;               ///< SGD
-  double beta1 = 0.9, beta2 = 0.999;   ///< Adam, AdamW
-  double epsilon = 1e-8;               ///< Adam, AdamW [eps]
+  double momentum = 0.9;              ///< SGD
+  double beta1 = 0.9, beta2 = 0.999;  ///< Adam, AdamW
+  double epsilon = 1e-8;              ///< Adam, AdamW [eps]
 };
 
 enum class RateChange { kEpoch, kStep };

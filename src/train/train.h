@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "learner/learner.h"
 #include "qprompt/artifact.h"
 #include "qprompt/clip.h"
-#include "learner/learner.h"
 #include "train/options.h"
 
 namespace qprompt {

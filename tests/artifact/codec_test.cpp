@@ -188,7 +188,11 @@ TEST(Artifact, AClassSpecificPromptNeedsOneNameForEachOfItsContexts) {
   EXPECT_NE(refusal(good, [](P& p) { p.class_names.clear(); }), "");
   EXPECT_NE(refusal(good, [](P& p) { p.class_names.pop_back(); }), "");
   EXPECT_NE(refusal(good, [](P& p) { p.settings.clear(); }), "");
-  EXPECT_NE(refusal(examples::prompt(1), [](P& p) { p.settings = {{"class-specific", "true"}}; }), "");
+  EXPECT_NE(refusal(examples::prompt(1),
+                    [](P& p) {
+                      p.settings = {{"class-specific", "true"}};
+                    }),
+            "");
 }
 
 }  // namespace

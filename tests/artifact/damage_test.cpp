@@ -132,10 +132,10 @@ TEST(ArtifactDamage, SealedLiesAboutATensorAreRefusedBeforeAnythingIsAllocated) 
   EXPECT_NE(refusal(replaced(bytes, 45, 3, most + most)), "");
   EXPECT_NE(refusal(replaced(bytes, 45, 1, "\x80\x80\x80\x08")), "");  // 2^24 x 512 values
   EXPECT_TRUE(says(refusal(replaced(bytes, 45, 1, "\x80\x80\x10")), "bytes, and only"));  // 2^27
-  EXPECT_NE(refusal(replaced(bytes, 48, 1, {0})), "");         // no codebook
-  EXPECT_NE(refusal(replaced(bytes, 48, 1, {3})), "");         // no divisor of the rows
-  EXPECT_NE(refusal(replaced(bytes, 48, 1, {2})), "");         // not as the row says
-  EXPECT_NE(refusal(replaced(bytes, 48, 1, most)), "");        // more than there are values
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, {0})), "");   // no codebook
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, {3})), "");   // no divisor of the rows
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, {2})), "");   // not as the row says
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, most)), "");  // more than there are values
   EXPECT_TRUE(says(refusal(replaced(bytes, 305, 4, {0, '\x3c', 0, '\xbc'})), "byte 49"));
   EXPECT_NE(refusal(replaced(bytes, 307, 2, {0, 0x7c})), "");
 }
@@ -156,9 +156,7 @@ std::string section(int tag, const std::string& content) {
   return std::string{static_cast<char>(tag), static_cast<char>(content.size())} + content;
 }
 /// A text behind its length.
-std::string counted(const std::string& text) {
-  return static_cast<char>(text.size()) + text;
-}
+std::string counted(const std::string& text) { return static_cast<char>(text.size()) + text; }
 
 /// A file without sections, and the refusal of it with others.
 struct Sections {
@@ -193,7 +191,7 @@ TEST(ArtifactDamage, SectionsInDisorderTwiceUnknownEmptyOrOverlongAreRefused) {
   EXPECT_TRUE(says(file.with(std::string("\x03\x82\x00hi", 5)), "more bytes than it needs"));
   EXPECT_NE(file.with("\x03\xff\xff\xff\xff\x7fhi"), "");
   EXPECT_NE(file.with("\x03\xff\xff\xff\xff\xff\x01hi"), "");
-  EXPECT_NE(file.with({6, 4, 1, 'a', 2, 'b'}), "");            // runs over the section
+  EXPECT_NE(file.with({6, 4, 1, 'a', 2, 'b'}), "");           // runs over the section
   EXPECT_NE(file.with(std::string{6, 2, 2, 'a'} + set), "");  // and into the next one
   EXPECT_NE(file.with({3, 1, '\x07'}), "");
   EXPECT_NE(file.with({3, 1, '\x80'}), "");
@@ -250,8 +248,8 @@ TEST(ArtifactDamage, RuleTemperatureAndFeaturesOutOfTheirRangeAreRefused) {
   EXPECT_NE(file.with(section(5, std::string("\x00\x00\xc0\x7f", 4))), "");
   EXPECT_NE(file.with(section(5, std::string("\x00\x00\xc8", 3))), "");
   EXPECT_EQ(file.with(section(7, {1, 1, 0, 0x3c, 0})), "");
-  EXPECT_NE(file.with(section(7, {1, 1, 0, 0x3c})), "");            // no label
-  EXPECT_NE(file.with(section(7, {1, 1, 0, 0x7c, 0})), "");         // infinite
+  EXPECT_NE(file.with(section(7, {1, 1, 0, 0x3c})), "");     // no label
+  EXPECT_NE(file.with(section(7, {1, 1, 0, 0x7c, 0})), "");  // infinite
   EXPECT_NE(file.with(section(7, {0, 1})), "");
   EXPECT_NE(file.with(section(7, "\xff\xff\xff\xff\x0f\xff\xff\xff\xff\x0f")), "");
 }

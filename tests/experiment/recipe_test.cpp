@@ -1,7 +1,7 @@
 // What a recipe may say, and what is refused, with the line.
+#include "experiment/recipe.h"
 #include "base/statistics.h"
 #include "experiment/published.h"
-#include "experiment/recipe.h"
 
 #include "experiment/support.h"
 
@@ -88,8 +88,9 @@ TEST_F(RecipeTest, OptionsThatServeNoMethodAreRefusedByName) {
   expect_in(useless("[options]\nvision-ctx = 3"), {":6", "'vision-ctx'", "CoOp", "IVLP"});
   expect_in(useless("[shot.16]\nrecluster-kl = 1"), {":6", "'recluster-kl'", "CoOp"});
   // One that serves another method of the recipe is that one's.
-  EXPECT_NO_THROW(read("datasets = [\"garments\"]\nmethods = [\"coop\", \"qmaple\"]\n"
-                       "[options]\ndepth = 1\nschedule = \"once\""));
+  EXPECT_NO_THROW(
+      read("datasets = [\"garments\"]\nmethods = [\"coop\", \"qmaple\"]\n"
+           "[options]\ndepth = 1\nschedule = \"once\""));
 }
 
 TEST_F(RecipeTest, WrongValuesAreRefusedWithTheirLine) {

@@ -339,8 +339,8 @@ TEST_F(RunnerTest, DamagedResultsAreRefused) {
   for (const char* damage :
        {"UPDATE scores SET correct = correct + 1", "UPDATE scores SET predictions = x'ffff'",
         "UPDATE test_lists SET classes = '[1'", "DELETE FROM test_lists",
-        "UPDATE experiments SET protocol = 'x'",
-        "UPDATE scores SET confidences = x'ff'", "DELETE FROM cells WHERE ordinal = 0"}) {
+        "UPDATE experiments SET protocol = 'x'", "UPDATE scores SET confidences = x'ff'",
+        "DELETE FROM cells WHERE ordinal = 0"}) {
     const std::string copy = folder_ / "copy.db";
     std::filesystem::copy_file(db(), copy, std::filesystem::copy_options::overwrite_existing);
     Database(copy, StoreMode::kCreate).run(damage);

@@ -73,8 +73,7 @@ TEST(GoldenObjective, KgCoOpsCosineTermAndItsThreeSteps) {
   const Step step = gradients_of(model, whole, leaves_of(values), batch);
   EXPECT_NEAR(step.loss / truth.at("loss").item<double>(), 1, 1e-4);
   EXPECT_LT(golden::relative_error(step.gradients[0], truth.at("grad.ctx")), 1e-3);
-  const Step term =
-      gradients_of(model, objective_of({{"cosine-text"}}), leaves_of(values), batch);
+  const Step term = gradients_of(model, objective_of({{"cosine-text"}}), leaves_of(values), batch);
   EXPECT_NEAR(term.loss / truth.at("loss.kg").item<double>(), 1, 1e-4);
   const auto losses = three_steps(model, whole, truth, values, batch);
   for (int64_t s = 0; s < 3; ++s) {
@@ -105,14 +104,13 @@ TEST(GoldenObjective, ProGradsDivergenceIsItsLossButForTheEntropy) {
   input.teacher_image = unit(truth.at("image_features"));
   input.teacher_text = unit(truth.at("reference_text_features"));
   const at::Tensor teacher = truth.at("zero_shot_logits");  // (B, C)
-  input.logit_scale = (teacher.norm() / at::mm(input.teacher_image, input.teacher_text.t()).norm())
-                          .item<double>();
+  input.logit_scale =
+      (teacher.norm() / at::mm(input.teacher_image, input.teacher_text.t()).norm()).item<double>();
   const at::Tensor log_q = at::log_softmax(teacher, 1);  // (B, C)
   const double entropy = -(log_q.exp() * log_q).sum(1).mean().item<double>();
   const double ours = kl_term(input).item<double>() + entropy;
   EXPECT_NEAR(ours / truth.at("aligned.loss.kl").item<double>(), 1, 1e-4);
-  EXPECT_NEAR(cross_entropy_term(input).item<double>() /
-                  truth.at("aligned.loss.ce").item<double>(),
+  EXPECT_NEAR(cross_entropy_term(input).item<double>() / truth.at("aligned.loss.ce").item<double>(),
               1, 1e-4);
 }
 

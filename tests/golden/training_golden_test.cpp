@@ -47,7 +47,8 @@ TEST(GoldenTraining, EveryLearningRateEqualsTheReferenceScheduler) {
     ASSERT_EQ(values.size(), static_cast<size_t>(options.epochs));
     for (int64_t e = 0; e < options.epochs; ++e) {
       const double want = values[static_cast<size_t>(e)].get<double>();
-      EXPECT_NEAR(learning_rate_at(options, options.learning_rate, double(e)), want, 1e-12) << epochs << ' ' << e;
+      EXPECT_NEAR(learning_rate_at(options, options.learning_rate, double(e)), want, 1e-12)
+          << epochs << ' ' << e;
     }
   }
 }

@@ -73,12 +73,10 @@ TEST(ImportTest, PromptSrcVptAndDeepTextAreToldByWhereTheirRowsAre) {
                   {"vision.0", "image_encoder.VPT"},
                   {"vision.1", image}});
   ASSERT_EQ(vpt.run(kWords).code, 0);
-  expect_tensors(vpt.prompt(), "vpt",
-                 {{"vision.0", "image_encoder.VPT"}, {"vision.1", image}});
+  expect_tensors(vpt.prompt(), "vpt", {{"vision.0", "image_encoder.VPT"}, {"vision.1", image}});
   EXPECT_EQ(vpt.prompt().width, 128);  // of the text tower, though VPT has nothing there
   ASSERT_EQ(deep.run(kWords).code, 0);
-  expect_tensors(deep.prompt(), "deep-text",
-                 {{"ctx", "prompt_learner.ctx"}, {"deep.1", text}});
+  expect_tensors(deep.prompt(), "deep-text", {{"ctx", "prompt_learner.ctx"}, {"deep.1", text}});
 }
 
 TEST(ImportTest, AWholeModelWithAContextAloneIsDeepTextUnlessCoOpIsSaid) {

@@ -50,9 +50,9 @@ const Rooms& allowed_rooms() {
 
 /// Rooms whose doors are src/<room>/<concept>.h; what is private lies in impl/.
 const std::set<std::string>& rooms_with_concepts() {
-  static const std::set<std::string> kRooms{"base",    "method",   "engine",     "checkpoint",
-                                            "clip",    "learner",  "predict",    "train",
-                                            "report",  "eval",     "exchange",   "experiment"};
+  static const std::set<std::string> kRooms{
+      "base",    "method", "engine", "checkpoint", "clip",     "learner",   "features",
+      "predict", "train",  "report", "eval",       "exchange", "experiment"};
   return kRooms;
 }
 

@@ -34,10 +34,18 @@ TEST(CoOpTest, WithTheTokensOfTheWordsItEqualsTheHandWrittenText) {
 
 TEST(CoOpTest, TheContextLengthComesFromTheWordsOrIsChecked) {
   const Clip clip = open_tiny_clip();
-  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(0, "a photo of a", ClassPosition::kEnd, false))->options().whole("n-ctx"),
+  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(0, "a photo of a", ClassPosition::kEnd, false))
+                ->options()
+                .whole("n-ctx"),
             4);
-  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(0, "", ClassPosition::kEnd, false))->options().whole("n-ctx"), 4);
-  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(7, "", ClassPosition::kEnd, false))->options().whole("n-ctx"), 7);
+  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(0, "", ClassPosition::kEnd, false))
+                ->options()
+                .whole("n-ctx"),
+            4);
+  EXPECT_EQ(make_learner(clip, {"a", "b"}, coop(7, "", ClassPosition::kEnd, false))
+                ->options()
+                .whole("n-ctx"),
+            7);
   try {
     make_learner(clip, {"a", "b"}, coop(3, "a photo of a", ClassPosition::kEnd, false));
     ADD_FAILURE();

@@ -181,8 +181,7 @@ TEST(DeepPrompts, DeeperProjectionsStartAsCopiesOfOne) {
 TEST(DeepPrompts, AreRefusedWhereTheModelOrTheMethodHasNoPlaceForThem) {
   EXPECT_NE(error_of(of_kind("maple", 2, 9), ErrorKind::kUsage).find("2 blocks"),
             std::string::npos);
-  EXPECT_NE(error_of(of_kind("maple", 5), ErrorKind::kUsage).find("4 tokens"),
-            std::string::npos);
+  EXPECT_NE(error_of(of_kind("maple", 5), ErrorKind::kUsage).find("4 tokens"), std::string::npos);
   PackedPrompts outside =
       make_learner(tiny(), kNames, of_kind("deep-text", 2, 2))
           ->prompts(start(*make_learner(tiny(), kNames, of_kind("deep-text", 2, 2))));

@@ -68,8 +68,10 @@ TEST(Methods, OptionsAreCanonicalAndThoseOfOtherMethodsAreRefusedByName) {
   EXPECT_TRUE(says(refusal([&] { options.set("depth", "3"); }), "CoOp has no option 'depth'"));
   EXPECT_TRUE(says(refusal([&] { options.set("n-ctx", "four"); }), "n-ctx of CoOp"));
   EXPECT_TRUE(says(refusal([&] { options.set("class-position", "top"); }), "end, middle, front"));
-  const NamedTexts expected{
-      {"n-ctx", "4"}, {"init", "a photo of a"}, {"class-position", "end"}, {"class-specific", "false"}};
+  const NamedTexts expected{{"n-ctx", "4"},
+                            {"init", "a photo of a"},
+                            {"class-position", "end"},
+                            {"class-specific", "false"}};
   EXPECT_EQ(options.list(), expected);
 }
 
@@ -83,7 +85,7 @@ TEST(Methods, LeaveNothingOpenOnceResolved) {
       EXPECT_NE(options.text(spec.name), spec.open) << word;
     }
     for (const TensorSpec& tensor : row.tensors(options, small())) {
-      for (const Axis& axis : tensor.axes) EXPECT_GT(axis.size, 0) << word << ' ' << tensor.name;
+      for (const TensorAxis& axis : tensor.axes) EXPECT_GT(axis.size, 0) << word << ' ' << tensor.name;
     }
   }
   EXPECT_EQ(resolved(MethodOptions("vpt"), small()).whole("n-ctx"), 8);

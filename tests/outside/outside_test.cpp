@@ -74,7 +74,7 @@ Method head_row(const std::string& word) {
                   .in_file = true,
                   .file_value = "0.5"}};
   row.tensors = [](const MethodOptions&, const Sizes& sizes) {
-    const Axis e{'E', sizes.joint_width};
+    const TensorAxis e{'E', sizes.joint_width};
     return std::vector<TensorSpec>{{"layer.weight", {e, e}}, {"layer.bias", {e}, false}};
   };
   return row;
@@ -107,7 +107,8 @@ Method towers_row() {
   row.word = row.learner = "toy-towers";
   row.label = "ToyTowers";
   row.reads = Reads::kPixels;
-  row.options = {{.name = "n-ctx", .help = "rows", .value = "2", .bounds = {1, 16}, .in_file = true}};
+  row.options = {
+      {.name = "n-ctx", .help = "rows", .value = "2", .bounds = {1, 16}, .in_file = true}};
   row.tensors = [](const MethodOptions& options, const Sizes& sizes) {
     return std::vector<TensorSpec>{
         {"ctx", {{'M', options.whole("n-ctx")}, {'D', sizes.text_width}}},

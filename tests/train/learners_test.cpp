@@ -105,9 +105,7 @@ TEST_P(EveryLearner, LearnsEveryTensor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryLearner,
-                         ::testing::Values("coop", "cocoop",
-                                           "maple", "ivlp", "vpt",
-                                           "deep-text"));
+                         ::testing::Values("coop", "cocoop", "maple", "ivlp", "vpt", "deep-text"));
 
 TEST(ImageSideTraining, GoesOnAfterACheckpointToTheSameBytes) {
   const Split split = pictures();
@@ -150,8 +148,7 @@ TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
   EXPECT_EQ(tight.classes, 1);
   EXPECT_EQ(tight.images, 1);
   const TrainingPixels pixels(tiny(), split.image_root, split.train, {0, 1, 64, {}});
-  const Batch batch{
-      {}, pixels.batch({0, 1, 2, 3, 4}, 0), at::tensor({0, 1, 2, 0, 1}, at::kLong)};
+  const Batch batch{{}, pixels.batch({0, 1, 2, 3, 4}, 0), at::tensor({0, 1, 2, 0, 1}, at::kLong)};
   std::vector<std::vector<at::Tensor>> gradients;
   std::vector<double> losses;
   for (const Chunks& chunks : {roomy, tight}) {
@@ -183,8 +180,8 @@ TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
     return leaves;
   };
   const auto one = fresh(), other = fresh();
-  const Step step = gradients_of({tiny(), *learner, {}, {}, {}}, make_objective({}), one,
-                                 {features, {}, labels});
+  const Step step =
+      gradients_of({tiny(), *learner, {}, {}, {}}, make_objective({}), one, {features, {}, labels});
   at::Tensor mean = at::zeros({});
   for (int64_t b = 0; b < 3; ++b) {
     mean = mean + prompt_loss(tiny(), learner->prompts_for(other, features[b]),

@@ -83,8 +83,10 @@ class ToyMethod : public ::testing::Test {
  protected:
   TrainResult train(const ObjectiveOptions& objective, bool teacher = true, int64_t batch = 4) {
     TrainingData data;
-    data.features = at::arange(12 * clip_.config().embed_dim).to(at::kFloat).sin().view(
-        {1, 12, clip_.config().embed_dim});
+    data.features = at::arange(12 * clip_.config().embed_dim)
+                        .to(at::kFloat)
+                        .sin()
+                        .view({1, 12, clip_.config().embed_dim});
     for (int64_t i = 0; i < 12; ++i) data.labels.push_back(i % 3);
     if (teacher) {
       data.teacher_texts =
@@ -107,8 +109,7 @@ class ToyMethod : public ::testing::Test {
   }
 
   Clip clip_ = testing_support::open_tiny_clip();
-  std::unique_ptr<Learner> learner_ =
-      make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
+  std::unique_ptr<Learner> learner_ = make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
 };
 
 TEST_F(ToyMethod, ATermWithoutWeightLeavesCoOpsBytes) {

@@ -90,8 +90,7 @@ class ResumeTest : public ::testing::Test {
   }
 
   Clip clip_ = open_tiny_clip();
-  std::unique_ptr<Learner> learner_ =
-      make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
+  std::unique_ptr<Learner> learner_ = make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
 };
 
 TEST_F(ResumeTest, AKillAtAnyStepLosesNothingThatACheckpointHolds) {

@@ -38,8 +38,7 @@ class TrainTest : public ::testing::Test {
   }
 
   Clip clip_ = open_tiny_clip();
-  std::unique_ptr<Learner> learner_ =
-      make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
+  std::unique_ptr<Learner> learner_ = make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
 };
 
 TEST_F(TrainTest, TheLossFalls) {

@@ -64,7 +64,7 @@ void take_position(Import& import) {
     }
   }
   try {
-    import.prompt().position = 
+    import.prompt().position =
         static_cast<ClassPosition>(parse_choice(*position, class_positions()));
   } catch (const Error& error) {
     fail(ErrorKind::kUsage, "the class token's position (", from, "): ", error.what());

@@ -104,8 +104,8 @@ ImportedWords find_words(const Clip& clip, const TrainerRun& run,
              !ids.empty()) {
     ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(checkpoint.n_ctx));
     if (!are_embeddings(clip, checkpoint.token_suffix, ids)) {
-      findings.push_back({"other-words",
-                          cat("the checkpoint's token_suffix does not begin with the words that "
+      findings.push_back(
+          {"other-words", cat("the checkpoint's token_suffix does not begin with the words that "
                               "are frozen behind the context, of '",
                               words.text, "' (", words.from, ")")});
     }

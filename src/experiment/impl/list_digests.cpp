@@ -1,6 +1,6 @@
 #include "experiment/impl/list_digests.h"
 
-#include "qprompt/features.h"
+#include "features/image_contents.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {

@@ -19,8 +19,7 @@ class ListDigests {
 
  private:
   /// Of one of a split's lists.
-  const std::string& of(const std::shared_ptr<const Split>& split,
-                        std::vector<Item> Split::*list);
+  const std::string& of(const std::shared_ptr<const Split>& split, std::vector<Item> Split::*list);
 
   FeatureOptions features_;
   struct Known {

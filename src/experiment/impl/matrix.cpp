@@ -43,7 +43,7 @@ class MatrixPlanner final : public Planner {
   struct Opened {
     Split whole;
     std::vector<TestList> tests;
-    std::vector<std::vector<std::string>> templates;  ///< of zero-shot, as in `Training`
+    std::vector<std::vector<std::string>> templates;          ///< of zero-shot, as in `Training`
     std::map<std::pair<int64_t, uint64_t>, DrawnList> draws;  ///< by shots and seed
   };
 

@@ -32,9 +32,8 @@ void add_reader(Cell& images, const Training& training) {
 }
 
 void add_list(Cell& images, const TestList& list) {
-  const bool known = std::any_of(images.tests.begin(), images.tests.end(), [&](const auto& other) {
-    return other.digest == list.digest;
-  });
+  const bool known = std::any_of(images.tests.begin(), images.tests.end(),
+                                 [&](const auto& other) { return other.digest == list.digest; });
   if (!known) images.tests.push_back(list);
 }
 
@@ -70,8 +69,7 @@ std::string cell_training_id(const Clip& clip, const Cell& cell, const FeatureOp
   digest.update_text(std::filesystem::weakly_canonical(cache, ignored).string());
   for (const TestList& list : cell.tests) digest.update_text(list.digest);
   for (const Training& reader : cell.readers) {
-    digest.update_text(
-        cat(reader.drawn.digest, " ", reader.fit.views, " ", reader.fit.train.seed));
+    digest.update_text(cat(reader.drawn.digest, " ", reader.fit.views, " ", reader.fit.train.seed));
   }
   return digest.hex();
 }

@@ -318,9 +318,9 @@ Recipe read_recipe(const RecipeRequest& request) {
   const toml::table parsed = parse_toml(recipe.text, recipe.path);
   TomlTable root(parsed, recipe.path, "");
   if (const int64_t format = root.integer("format", kRecipeFormat); format != kRecipeFormat) {
-    root.refuse(root.line_of("format"), cat("this is a recipe of format ", format,
-                                            "; this qprompt reads format ", kRecipeFormat,
-                                            ". Use the version that it was written for"));
+    root.refuse(root.line_of("format"),
+                cat("this is a recipe of format ", format, "; this qprompt reads format ",
+                    kRecipeFormat, ". Use the version that it was written for"));
   }
   recipe.name = root.text("name", fs::path(recipe.path).stem().string());
   recipe.title = root.text("title", recipe.name);

@@ -33,10 +33,9 @@ PlannedMatrix make_matrix(const Clip& clip, const std::vector<Cell>& planned,
     if (!planned[i].error.empty()) continue;
     for (size_t j = planned.size(); j < matrix.cells.size(); ++j) {
       const std::string& dataset = matrix.cells[j].dataset;
-      const bool reads =
-          planned[i].dataset == dataset ||
-          std::any_of(planned[i].tests.begin(), planned[i].tests.end(),
-                      [&](const TestList& list) { return list.dataset == dataset; });
+      const bool reads = planned[i].dataset == dataset ||
+                         std::any_of(planned[i].tests.begin(), planned[i].tests.end(),
+                                     [&](const TestList& list) { return list.dataset == dataset; });
       if (reads) matrix.entries[i].after.push_back(matrix.entries[j].training);
     }
   }
@@ -133,8 +132,7 @@ std::string name_of_plan(const Heading& heading, const std::vector<Entry>& entri
   Digest digest;
   for (const Entry& entry : entries) digest.update_text(entry_id(entry));
   constexpr size_t kDigits = 8;
-  return protocols()[static_cast<size_t>(heading.protocol)] + "-" +
-         digest.hex().substr(0, kDigits);
+  return protocols()[static_cast<size_t>(heading.protocol)] + "-" + digest.hex().substr(0, kDigits);
 }
 
 }  // namespace

@@ -95,7 +95,8 @@ const SqliteStore::KeptList& SqliteStore::kept_list(const std::string& digest) c
 void SqliteStore::read_scores(const std::string& experiment, Results& results) const {
   Statement rows = database_.prepare(
       "SELECT w.ordinal, w.dataset, w.half, w.epoch, s.test_list, s.total, s.correct, s.failed, "
-      "s.predictions, s.confidences, s.base_scores FROM wanted_scores w JOIN scores s ON s.id = w.score "
+      "s.predictions, s.confidences, s.base_scores FROM wanted_scores w JOIN scores s ON s.id = "
+      "w.score "
       "WHERE w.experiment = ? ORDER BY w.ordinal, w.position");
   rows.bind(experiment);
   while (rows.step()) {

@@ -9,8 +9,8 @@ namespace {
 void check_order(const std::vector<RowEdit>& edits, const char* tower) {
   for (size_t i = 0; i < edits.size(); ++i) {
     if (edits[i].block == static_cast<int64_t>(i) && edits[i].rows.defined()) continue;
-    fail(ErrorKind::kContent, "edit ", i, " of the ", tower,
-         " tower is not the rows of block ", i, "; one a block from block 0 on expected");
+    fail(ErrorKind::kContent, "edit ", i, " of the ", tower, " tower is not the rows of block ", i,
+         "; one a block from block 0 on expected");
   }
 }
 
@@ -34,8 +34,7 @@ PackedPrompts packed(const TextSide& side) {
   const at::Tensor& first = side.edits.front().rows;  // (n, D), or (C, n, D)
   std::vector<at::Tensor> rows{first.reshape({-1, first.size(-1)})};
   const int64_t count = rows.front().size(0);
-  const auto places =
-      side.edits.size() > 1 ? places_of(out, count) : std::vector<int64_t>();
+  const auto places = side.edits.size() > 1 ? places_of(out, count) : std::vector<int64_t>();
   for (size_t block = 1; block < side.edits.size(); ++block) {
     auto& replaced = out.deep.emplace_back();
     const int64_t before = static_cast<int64_t>(block) * count;

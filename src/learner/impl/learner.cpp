@@ -12,10 +12,9 @@ namespace {
 
 struct Makers {
   std::mutex lock;
-  std::map<std::string, LearnerMaker> by_word = {
-      {"context", learner::make_context},
-      {"conditional-context", learner::make_conditional},
-      {"deep", learner::make_deep}};
+  std::map<std::string, LearnerMaker> by_word = {{"context", learner::make_context},
+                                                 {"conditional-context", learner::make_conditional},
+                                                 {"deep", learner::make_deep}};
 };
 Makers& makers() {
   static auto* const kMakers = new Makers;  // never destroyed: used until the process ends
@@ -36,7 +35,7 @@ std::vector<ParameterSpec> parameters_of(const MethodOptions& options, const Siz
   std::vector<ParameterSpec> out;
   for (const TensorSpec& tensor : options.method().tensors(options, sizes)) {
     ParameterSpec spec{tensor.name, {}, tensor.quantized};
-    for (const Axis& axis : tensor.axes) {
+    for (const TensorAxis& axis : tensor.axes) {
       if (axis.size < 1) {
         fail(ErrorKind::kContent, "the row of '", options.method().word, "' leaves the axis ",
              axis.letter, " of '", tensor.name, "' open");
@@ -53,8 +52,8 @@ std::vector<ParameterSpec> parameters_of(const MethodOptions& options, const Siz
 Learner::Learner(const Start& start)
     : start_(start),
       parameters_(parameters_of(
-          start.options, sizes_of(start.clip, start.options,
-                                  static_cast<int64_t>(start.class_names.size())))) {}
+          start.options,
+          sizes_of(start.clip, start.options, static_cast<int64_t>(start.class_names.size())))) {}
 
 TextSide Learner::text(const Values&, const at::Tensor&) const {
   const std::string words = options().has("init") ? options().text("init") : "a photo of a";

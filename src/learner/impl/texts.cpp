@@ -83,8 +83,8 @@ PackedPrompts pack_classes(const Clip& clip, const std::vector<std::string>& nam
 }
 
 TextLayout layout_of(const MethodOptions& options) {
-  return {0, options.whole("n-ctx"), {},
-          static_cast<ClassPosition>(options.choice("class-position"))};
+  return {
+      0, options.whole("n-ctx"), {}, static_cast<ClassPosition>(options.choice("class-position"))};
 }
 
 at::Tensor initial_context(const Clip& clip, const MethodOptions& options,

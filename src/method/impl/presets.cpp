@@ -25,16 +25,15 @@ std::vector<Preset> context_presets() {
                     base = "KaiyangZhou/CoOp, scripts/cocoop/base2new_train.sh, vit_b16_ctxv1",
                     fifty = "KaiyangZhou/CoOp, vit_b16_ep50_ctxv1";
   const NamedTexts sixteen{{"n-ctx", "16"}, {"init", ""}};
-  std::vector<Preset> out{
-      {"base-to-new", kAny, "ViT-B/16", "16", epochs("200"), base},
-      {"base-to-new", "imagenet", "ViT-B/16", "16", epochs("50"), fifty},
-      {"cross-dataset", "imagenet", "ViT-B/16", "16", epochs("50"), fifty},
-      {"domain", "imagenet", "ViT-B/16", "16", epochs("50"), fifty},
-      {"few-shot", kAny, "RN50", kAny, joined(sixteen, epochs("200")), few},
-      {"few-shot", kAny, "RN50", "1", epochs("50"), few},
-      {"few-shot", kAny, "RN50", "2", epochs("100"), few},
-      {"few-shot", kAny, "RN50", "4", epochs("100"), few},
-      {"few-shot", "imagenet", "RN50", kAny, epochs("50"), few}};
+  std::vector<Preset> out{{"base-to-new", kAny, "ViT-B/16", "16", epochs("200"), base},
+                          {"base-to-new", "imagenet", "ViT-B/16", "16", epochs("50"), fifty},
+                          {"cross-dataset", "imagenet", "ViT-B/16", "16", epochs("50"), fifty},
+                          {"domain", "imagenet", "ViT-B/16", "16", epochs("50"), fifty},
+                          {"few-shot", kAny, "RN50", kAny, joined(sixteen, epochs("200")), few},
+                          {"few-shot", kAny, "RN50", "1", epochs("50"), few},
+                          {"few-shot", kAny, "RN50", "2", epochs("100"), few},
+                          {"few-shot", kAny, "RN50", "4", epochs("100"), few},
+                          {"few-shot", "imagenet", "RN50", kAny, epochs("50"), few}};
   out.push_back(own({{"epochs", "50"}, {"batch", "32"}, {"lr", "0.002"}, {"views", "0"}}));
   return out;
 }

@@ -57,12 +57,8 @@ OptionSpec depth() {
 }
 
 OptionSpec vision(const std::string& name, const std::string& help, double most) {
-  return {.name = name,
-          .help = help,
-          .value = "0",
-          .bounds = {0, most},
-          .in_file = true,
-          .open = "0"};
+  return {
+      .name = name, .help = help, .value = "0", .bounds = {0, most}, .in_file = true, .open = "0"};
 }
 
 /// M from the words where it is open; words that are another number are a contradiction.
@@ -118,12 +114,12 @@ void resolve_deep(MethodOptions& options, const Sizes& sizes, const Towers& towe
 
 /// `ctx`, then the rows that take its place before the blocks 1 … J - 1.
 void add_text(Specs& out, const MethodOptions& options, const Sizes& sizes) {
-  const std::vector<Axis> rows = {{'M', options.whole("n-ctx")}, {'D', sizes.text_width}};
+  const std::vector<TensorAxis> rows = {{'M', options.whole("n-ctx")}, {'D', sizes.text_width}};
   out.push_back({"ctx", rows});
   for (int64_t j = 1; j < options.whole_or("depth", 1); ++j) out.push_back({cat("deep.", j), rows});
 }
 
-void add_vision(Specs& out, int64_t blocks, const Axis& rows, const Sizes& sizes) {
+void add_vision(Specs& out, int64_t blocks, const TensorAxis& rows, const Sizes& sizes) {
   for (int64_t j = 0; j < blocks; ++j) {
     out.push_back({cat("vision.", j), {rows, {'W', sizes.image_width}}});
   }
@@ -141,7 +137,7 @@ Specs context_tensors(const MethodOptions& options, const Sizes& sizes) {
 Specs conditional_tensors(const MethodOptions& options, const Sizes& sizes) {
   const int64_t hidden =
       sizes.joint_width == 0 ? 0 : std::max<int64_t>(1, sizes.joint_width / kBottleneck);
-  const Axis h{'H', hidden}, e{'E', sizes.joint_width}, d{'D', sizes.text_width};
+  const TensorAxis h{'H', hidden}, e{'E', sizes.joint_width}, d{'D', sizes.text_width};
   Specs out;
   add_text(out, options, sizes);
   out.push_back({"meta.1.weight", {h, e}});
@@ -152,7 +148,7 @@ Specs conditional_tensors(const MethodOptions& options, const Sizes& sizes) {
 }
 
 Specs projected_tensors(const MethodOptions& options, const Sizes& sizes) {
-  const Axis w{'W', sizes.image_width}, d{'D', sizes.text_width};
+  const TensorAxis w{'W', sizes.image_width}, d{'D', sizes.text_width};
   Specs out;
   add_text(out, options, sizes);
   for (int64_t j = 0; j < options.whole("depth"); ++j) {
@@ -182,8 +178,9 @@ Method zero_shot() {
   row.stored_form = kNotStored;
   row.word = "zero-shot";
   row.label = "zero-shot CLIP";
-  row.paper = "Radford et al., Learning Transferable Visual Models From Natural Language "
-              "Supervision, §3.1";
+  row.paper =
+      "Radford et al., Learning Transferable Visual Models From Natural Language "
+      "Supervision, §3.1";
   row.learns_text = false;
   return row;
 }

@@ -64,11 +64,11 @@ struct PromptedClasses::Impl {
   std::unique_ptr<Learner> learner;
   Values values;
   ImagePrompts image;
-  at::Tensor classes;       // (C, E), not normalised; undefined where each image has its own
-  double temperature = 0;   // τ
+  at::Tensor classes;      // (C, E), not normalised; undefined where each image has its own
+  double temperature = 0;  // τ
   Phase phase = Phase::kSeen;
-  bool zero_shot = false;   // classes that the rule leaves to the hand-written template
-  int64_t count = 0;        // C
+  bool zero_shot = false;  // classes that the rule leaves to the hand-written template
+  int64_t count = 0;       // C
 
   at::Tensor logits(const at::Tensor& unit, const at::Tensor& texts) const {
     const HeadInput input{unit, rows_of_length_one(texts), temperature};

@@ -28,8 +28,7 @@ std::string run_key(const Clip& clip, const Split& split, const FitOptions& opti
   Digest digest;
   digest.update_text(to_hex(clip.fingerprint()));
   digest.update_text(deciding_options(options));
-  digest.update_text(
-      cat(runtime_info().threads, " ", options.device, " ", options.dtype));
+  digest.update_text(cat(runtime_info().threads, " ", options.device, " ", options.dtype));
   digest.update_text(split.name);
   for (const std::string& name : split.class_names) digest.update_text(name);
   for (const Item& item : split.train) digest.update_text(cat(item.label, " ", item.path));
@@ -217,12 +216,12 @@ Fields fit_fields(FitOptions& options) {
 }
 
 std::string deciding_options(const FitOptions& options) {
-  std::string text = cat("method=", options.method.method().word,
-                         "\nquantization=",
-                         quantizations()[static_cast<size_t>(options.train.quantization)],
-                         "\nshots=", options.shots, "\nclasses=", half_name(options.half),
-                         "\nseed=", options.train.seed, "\nexif-orientation=",
-                         options.features.decode.exif_orientation, "\n");
+  std::string text =
+      cat("method=", options.method.method().word,
+          "\nquantization=", quantizations()[static_cast<size_t>(options.train.quantization)],
+          "\nshots=", options.shots, "\nclasses=", half_name(options.half),
+          "\nseed=", options.train.seed,
+          "\nexif-orientation=", options.features.decode.exif_orientation, "\n");
   FitOptions copy = options;
   for (const Field& field : fit_fields(copy)) {
     // These decide when, not what.

@@ -25,8 +25,8 @@ TermInput match(const Clip& clip, const at::Tensor& texts, const at::Tensor& ima
 
 /// The logits (B, C) that the learner's head makes of the features.
 void add_logits(const Model& model, const std::vector<at::Tensor>& values, TermInput& input) {
-  input.logits = model.learner.logits(values, {input.image, input.text, input.logit_scale},
-                                      Phase::kTrain);
+  input.logits =
+      model.learner.logits(values, {input.image, input.text, input.logit_scale}, Phase::kTrain);
 }
 
 at::Tensor encode_texts(const Model& model, const PackedPrompts& prompts) {
@@ -111,8 +111,7 @@ double backward_groups(const Objective& objective, const TermInput& input, doubl
 
 }  // namespace
 
-Chunks choose_chunks(const Clip& clip, const Learner& learner, int64_t classes,
-                     int64_t bytes) {
+Chunks choose_chunks(const Clip& clip, const Learner& learner, int64_t classes, int64_t bytes) {
   Rng rng(1);
   const auto values = learner.initial_values(rng);
   const PackedPrompts prompts = learner.prompts(values);
@@ -145,8 +144,7 @@ Step gradients_of(const Model& model, const Objective& objective,
   return step;
 }
 
-int64_t count_right(const Model& model, const std::vector<at::Tensor>& values,
-                    const Batch& batch) {
+int64_t count_right(const Model& model, const std::vector<at::Tensor>& values, const Batch& batch) {
   const at::NoGradGuard no_grad;
   const Objective nothing;
   if (!model.learner.method().text_by_image) {

@@ -81,8 +81,7 @@ Run prepare_run(const Clip& clip, const Learner& learner, const TrainingData& da
   const auto specs = learner.parameters();
   Objective objective = make_objective(options.objective);
   const auto chosen = choose_quantized(specs, options.quantized_tensors);
-  const Chunks chunks =
-      choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20);
+  const Chunks chunks = choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20);
   Run run{options,
           {clip, learner, chunks, fixed_texts(clip, learner, options.seed),
            teacher_rows(clip, objective, data)},

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "qprompt/artifact.h"
 #include "learner/learner.h"
+#include "qprompt/artifact.h"
 #include "train/impl/state.h"
 
 namespace qprompt::train {
