@@ -11,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-bool has(const std::string& text, const std::string& part) {
+bool says(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -31,11 +31,11 @@ TEST(TrainTest, ItShowsItsCurveAndEndsWithWhatItBrought) {
   const std::string out = folder / "run";
   const RunResult r = run(training(out, {"--tensorboard", folder / "events"}));
   ASSERT_EQ(r.code, 0) << r.err;
-  EXPECT_TRUE(has(r.err, "epoch 1 of 3: loss ")) << r.err;
-  EXPECT_TRUE(has(r.err, "epoch 3 of 3: loss ")) << r.err;
-  EXPECT_TRUE(has(r.err, ", rate ")) << r.err;
-  EXPECT_TRUE(has(r.err, "zero-shot ")) << r.err;
-  EXPECT_TRUE(has(r.err, " held-out images, ")) << r.err;
+  EXPECT_TRUE(says(r.err, "epoch 1 of 3: loss ")) << r.err;
+  EXPECT_TRUE(says(r.err, "epoch 3 of 3: loss ")) << r.err;
+  EXPECT_TRUE(says(r.err, ", rate ")) << r.err;
+  EXPECT_TRUE(says(r.err, "zero-shot ")) << r.err;
+  EXPECT_TRUE(says(r.err, " held-out images, ")) << r.err;
   const std::string csv = read_all(out + "/log.csv");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 4) << csv;
   EXPECT_EQ(csv.rfind("epoch,steps,learning_rate,loss,seconds\n1,", 0), 0u) << csv;
@@ -78,11 +78,11 @@ TEST(TrainTest, TheEventFileIsWhatTensorBoardReads) {
   ASSERT_EQ(run(training(folder / "run", {"--tensorboard", folder / "events"})).code, 0);
   std::vector<fs::path> files(fs::directory_iterator(folder / "events"), fs::directory_iterator());
   ASSERT_EQ(files.size(), 1u);
-  EXPECT_TRUE(has(files[0].filename().string(), "tfevents"));
+  EXPECT_TRUE(says(files[0].filename().string(), "tfevents"));
   const auto records = records_of(read_all(files[0].string()));
   ASSERT_EQ(records.size(), 7u);  // the version, then loss and rate of three epochs
-  EXPECT_TRUE(has(records[0], "brain.Event:2"));
-  EXPECT_TRUE(has(records[1], "train/loss") && has(records[2], "train/learning_rate"));
+  EXPECT_TRUE(says(records[0], "brain.Event:2"));
+  EXPECT_TRUE(says(records[1], "train/loss") && says(records[2], "train/learning_rate"));
 }
 
 TEST(TrainTest, FinishedWorkIsKeptAndOtherSettingsAreRefused) {
@@ -95,7 +95,7 @@ TEST(TrainTest, FinishedWorkIsKeptAndOtherSettingsAreRefused) {
   EXPECT_EQ(Json::parse(again.out)["kept"], true);
   const RunResult other = run(training(out, {"--epochs", "4"}));
   EXPECT_EQ(other.code, 2) << other.err;
-  EXPECT_TRUE(has(other.err, "epochs (3, now 4)") && has(other.err, "--overwrite")) << other.err;
+  EXPECT_TRUE(says(other.err, "epochs (3, now 4)") && says(other.err, "--overwrite")) << other.err;
   EXPECT_EQ(read_all(prompt), first);
   EXPECT_EQ(run(training(out, {"--epochs", "4", "--overwrite"})).code, 0);
   EXPECT_NE(read_all(prompt), first);
@@ -143,7 +143,7 @@ TEST(TrainTest, AnInterruptedTrainingSaysHowToGoOnAndDoesSoToTheSameBytes) {
         run_shell("env --default-signal=INT " + line + " & p=$!; while [ ! -e " + out +
                   " ]; do sleep 0.05; done; sleep 0.6; kill -" + signal + " $p; wait $p");
     EXPECT_EQ(r.code, code) << r.err;
-    EXPECT_TRUE(has(r.err, "goes on")) << r.err;
+    EXPECT_TRUE(says(r.err, "goes on")) << r.err;
     EXPECT_FALSE(fs::exists(out + "/prompt.qprompt"));
     EXPECT_EQ(run(training(out, more)).code, 0);
     EXPECT_EQ(read_all(out + "/prompt.qprompt"), read_all(folder / "whole/prompt.qprompt"));
@@ -157,8 +157,8 @@ TEST(TrainTest, TwoTrainingsDoNotWriteInOneFolder) {
                                 " ]; do sleep 0.05; done; sleep 0.3; " + line +
                                 "; c=$?; wait $p; echo first $?; exit $c");
   EXPECT_EQ(r.code, 4) << r.err;
-  EXPECT_TRUE(has(r.err, "another process")) << r.err;
-  EXPECT_TRUE(has(r.out, "first 0")) << r.out;
+  EXPECT_TRUE(says(r.err, "another process")) << r.err;
+  EXPECT_TRUE(says(r.out, "first 0")) << r.out;
 }
 
 TEST(OutputTest, LinksAreFollowedAndDevicesStay) {

@@ -121,7 +121,7 @@ TEST(WordsTest, NothingFromOutsideSteersTheTerminal) {
   EXPECT_EQ(image.code, 3);
   EXPECT_FALSE(has(image.err, "\x1b]")) << image.err;
   for (const char* part : {"train", "test"}) {
-    for (const std::string name : {"cat" + escape, std::string("dog")}) {
+    for (const std::string& name : {"cat" + escape, std::string("dog")}) {
       fs::create_directories(folder / "data/" + part + "/" + name);
       int images = 0;
       for (const auto& entry : fs::recursive_directory_iterator(demo_data() + "/test")) {
