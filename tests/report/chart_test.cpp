@@ -76,7 +76,7 @@ TEST(AxisTest, TicksAreRoundNumbersThatHoldTheValues) {
   EXPECT_EQ(texts(axis), (std::vector<std::string>{"60", "65", "70", "75"}));
   EXPECT_EQ(axis.low, 60);
   EXPECT_EQ(axis.high, 75);
-  EXPECT_EQ(texts(report::number_axis(-0.031, 0.05, 4, true)),
+  EXPECT_EQ(texts(report::number_axis(-0.031, 0.05, 5, true)),
             (std::vector<std::string>{"-0.04", "-0.02", "0.00", "0.02", "0.04", "0.06"}));
   EXPECT_EQ(texts(report::number_axis(0, 3e-5, 3, false)).back(), "3e-05");
   EXPECT_EQ(texts(report::number_axis(7, 7, 5, true)).size(), 5u) << "one value has room around it";
