@@ -106,7 +106,7 @@ TEST(WordsTest, EveryCommandHasAManualPageWithItsOptions) {
   EXPECT_EQ(run({"man", "train"}).out, read_all(folder / "qprompt-train.1"));
   if (run_shell("command -v groff").code != 0) GTEST_SKIP() << "groff is not installed";
   for (const auto& page : fs::directory_iterator(folder.path())) {
-    const RunResult r = run_shell("groff -ww -man -Tutf8 " + quote(page.path().string()));
+    const RunResult r = run_shell("groff -Kutf8 -ww -man -Tutf8 " + quote(page.path().string()));
     EXPECT_EQ(r.code, 0);
     EXPECT_EQ(r.err, "") << page.path();
   }
