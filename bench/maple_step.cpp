@@ -15,12 +15,11 @@ constexpr int64_t kBatch = 4, kClasses = 50, kManyClasses = 100;
 constexpr double kRate = 0.002;
 constexpr const char* kWords = "1 2 3 4";  // a token each, as "a photo of a" in CLIP's vocabulary
 
-ContextOptions context_of(const Settings& settings) {
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
-  options.init_words = kWords;
-  options.n_ctx = 2;
-  options.depth = settings.tiny ? 2 : 9;
+MethodOptions context_of(const Settings& settings) {
+  MethodOptions options("maple");
+  options.set("init", kWords);
+  options.set("n-ctx", 2);
+  options.set("depth", settings.tiny ? 2 : 9);
   return options;
 }
 
@@ -42,7 +41,7 @@ Images random_images(const Sizes& sizes, int64_t classes) {
 // Our side: packed rows, one step of SGD.
 struct Ours {
   const Clip& clip;
-  std::unique_ptr<PromptLearner> learner;
+  std::unique_ptr<Learner> learner;
   Images images;
   std::vector<at::Tensor> values;
 
@@ -108,13 +107,13 @@ struct Plain {
 
   Plain(const std::string& model, const Clip& clip, const Settings& settings, int64_t classes)
       : store(read_weights(model)), images(random_images(sizes_of(settings), classes)) {
-    const ContextOptions context = context_of(settings);
+    const MethodOptions context = context_of(settings);
     Names names;
     for (const std::string& name : names_of(sizes_of(settings), classes)) {
       names.push_back(clip.tokenizer().encode(cat(kWords, " ", name, ".")));
-      names.back().erase(names.back().begin(), names.back().begin() + context.n_ctx);
+      names.back().erase(names.back().begin(), names.back().begin() + context.whole("n-ctx"));
     }
-    const plain::MapleOptions options{context.depth, context.n_ctx, kRate};
+    const plain::MapleOptions options{context.whole("depth"), context.whole("n-ctx"), kRate};
     maple = std::make_unique<plain::PlainMaple>(store.tensors, true, names, options);
   }
   double step() { return maple->step(images.pixels, images.labels); }
@@ -213,7 +212,7 @@ void compare(const Settings& settings, const std::string& model, const Clip& cli
   Plain plain(model, clip, settings, kClasses);
   check_agreement(ours, plain);
   const int64_t texts = ours.rows(), padded = kClasses * sizes.context;
-  const int64_t images = kBatch * (sizes.image_rows() + ours.learner->n_ctx());
+  const int64_t images = kBatch * (sizes.image_rows() + ours.learner->options().whole("n-ctx"));
   Products text(sizes.text_width, sizes.text_layers, texts, true, true);
   Products image(sizes.image_width, sizes.image_layers, images, true, true);
   say("timing a step of both sides, and the matrix products alone");
@@ -224,10 +223,11 @@ void compare(const Settings& settings, const std::string& model, const Clip& cli
   // The plain side's last blocks work for all rows.
   const double plain_flops = block_flops(sizes.text_width, sizes.text_layers, padded) +
                              block_flops(sizes.image_width, sizes.image_layers, images);
-  Table table{cat("One MaPLe step, depth ", ours.learner->depth(), ", ", kClasses, " pet breeds, ",
-                  kBatch, " images"),
-              {"side", "rows", "GFLOP", "a step", "GFLOP/s", "above the weights"},
-              {}};
+  const int64_t depth = ours.learner->options().whole("depth");
+  Table table{
+      cat("One MaPLe step, depth ", depth, ", ", kClasses, " pet breeds, ", kBatch, " images"),
+      {"side", "rows", "GFLOP", "a step", "GFLOP/s", "above the weights"},
+      {}};
   Json& json = findings.json()["step"];
   add_row(table, json, race.ours, cat(texts, " + ", images), flops);
   table.rows.back().back() = byte_size(double(memory.above()));

@@ -36,8 +36,8 @@ double fit(const Settings& settings, const Clip& clip, const Split& split, const
   FitOptions options;
   options.train.epochs = job_of(settings).epochs;
   options.train.batch = kBatch;
-  options.context.n_ctx = 4;
-  options.context.init_words.clear();
+  options.method.set("n-ctx", 4);
+  options.method.set("init", std::string());
   options.features.cache = cache;
   options.features.threads = settings.threads;
   options.views = views;

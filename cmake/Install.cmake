@@ -5,13 +5,11 @@ install(TARGETS qprompt EXPORT qpromptTargets)
 install(TARGETS qprompt_cli RUNTIME)
 install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-# Doors that the public headers enter by their own paths.
-install(FILES src/engine/activation.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/engine)
-install(FILES src/checkpoint/config.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/checkpoint)
-install(FILES src/base/observer.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/base)
-install(FILES src/train/options.h src/train/train.h src/train/fit.h
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/train)
+# The doors of the rooms, which the public headers enter by their own paths.
+install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt
+        FILES_MATCHING PATTERN "*.h" PATTERN impl EXCLUDE PATTERN cli EXCLUDE)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
+install(FILES recipes/demo.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/demo)
 install(FILES assets/vocabulary/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/vocabulary)
 install(EXPORT qpromptTargets NAMESPACE qprompt::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/qprompt)

@@ -13,8 +13,8 @@
 #include <string_view>
 
 #include "qprompt/base.h"
-#include "weights/archive.h"
-#include "weights/legacy_archive.h"
+#include "weights/impl/archive.h"
+#include "weights/impl/legacy_archive.h"
 
 namespace {
 

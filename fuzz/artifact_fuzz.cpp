@@ -1,5 +1,6 @@
-// Decodes arbitrary bytes as a `.qprompt` file. What decodes must encode to the same bytes: a
-// prompt has exactly one encoding.
+// Decodes arbitrary bytes as a `.qprompt` file of either version. What decodes of version 2 must
+// encode to the same bytes: a prompt has exactly one encoding. What decodes of version 1 must
+// encode to a file of version 2 that holds the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -24,7 +25,12 @@ void put_u32(std::string& bytes, size_t at, uint32_t value) {
 
 void decode(const std::string& bytes) {
   try {
-    if (qprompt::encode_prompt(qprompt::decode_prompt(bytes, "fuzz")) != bytes) std::abort();
+    const std::string again = qprompt::encode_prompt(qprompt::decode_prompt(bytes, "fuzz"));
+    const bool old = bytes[4] == 1;
+    if (!old && again != bytes) std::abort();
+    if (old && qprompt::encode_prompt(qprompt::decode_prompt(again, "again")) != again) {
+      std::abort();
+    }
   } catch (const qprompt::Error& error) {
     if (error.kind() != qprompt::ErrorKind::kContent) std::abort();
   }
@@ -37,9 +43,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   decode(bytes);
   if (size < 16) return 0;
   // The fuzzer cannot guess magic, length and checksum; with them set it reaches the content.
-  bytes.replace(0, 6, std::string("QPRM\x01\x00", 6));
-  put_u32(bytes, 8, static_cast<uint32_t>(size));
-  put_u32(bytes, size - 4, plain_crc32(bytes.substr(0, size - 4)));
-  decode(bytes);
+  for (const char version : {1, 2}) {
+    bytes.replace(0, 6, std::string("QPRM") + version + '\0');
+    put_u32(bytes, 8, static_cast<uint32_t>(size));
+    put_u32(bytes, size - 4, plain_crc32(bytes.substr(0, size - 4)));
+    decode(bytes);
+  }
   return 0;
 }

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "dataset/mat_file.h"
+#include "dataset/impl/mat_file.h"
 #include "qprompt/base.h"
 #include "scratch_file.h"
 

@@ -9,7 +9,7 @@
 #include <cstdlib>
 
 #include "qprompt/base.h"
-#include "weights/safetensors.h"
+#include "weights/impl/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace qprompt;

@@ -110,8 +110,19 @@ std::vector<std::string> words_of(const Names& names) {
   return texts;
 }
 
+namespace {
+
+MethodOptions rows_alone(int64_t n_ctx) {
+  MethodOptions options("coop");
+  options.set("n-ctx", n_ctx);
+  options.set("init", "");
+  return options;
+}
+
+}  // namespace
+
 IdCoop::IdCoop(const Clip& clip, const Names& names, int64_t n_ctx)
-    : n_ctx_(n_ctx), width_(clip.config().text_width) {
+    : Learner({clip, rows_alone(n_ctx), std::vector<std::string>(names.size())}) {
   const int64_t vocab = clip.config().vocab_size;
   std::vector<std::vector<PackedRow>> texts;
   for (const auto& name : names) {
@@ -122,22 +133,18 @@ IdCoop::IdCoop(const Clip& clip, const Names& names, int64_t n_ctx)
     rows.push_back({.token = vocab - 1});
     texts.push_back(std::move(rows));
   }
-  packed_ = pack_prompts(texts);
+  layout_ = std::make_shared<PackedPrompts>(pack_prompts(texts));
 }
 
-std::vector<ParameterSpec> IdCoop::parameters() const { return {{"ctx", {n_ctx_, width_}}}; }
-
-std::vector<at::Tensor> IdCoop::initial_values(Rng& rng) const {
-  at::Tensor ctx = at::empty({n_ctx_, width_}, at::kFloat);  // (M, D)
+Values IdCoop::initial_values(Rng& rng) const {
+  at::Tensor ctx = at::empty(parameters().front().shape, at::kFloat);  // (M, D)
   float* values = ctx.data_ptr<float>();
   for (int64_t i = 0; i < ctx.numel(); ++i) values[i] = static_cast<float>(0.02 * rng.normal());
   return {ctx};
 }
 
-PackedPrompts IdCoop::prompts(const std::vector<at::Tensor>& values) const {
-  PackedPrompts packed = packed_;
-  packed.learned = values.at(0);
-  return packed;
+TextSide IdCoop::text(const Values& values, const at::Tensor&) const {
+  return {layout_, {{0, values.at(0)}}};
 }
 
 }  // namespace qprompt::bench

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "learner/learner.h"
 #include "qprompt/clip.h"
-#include "qprompt/prompt.h"
 #include "support/settings.h"
 
 namespace qprompt::bench {
@@ -51,17 +51,14 @@ Names random_names(const Sizes& sizes, int64_t count);
 std::vector<std::string> words_of(const Names& names);
 
 // CoOp over names that are ids already: start, M context rows, name, ".", end.
-class IdCoop final : public PromptLearner {
+class IdCoop final : public Learner {
  public:
   IdCoop(const Clip& clip, const Names& names, int64_t n_ctx = 4);
-  std::vector<ParameterSpec> parameters() const override;
-  std::vector<at::Tensor> initial_values(Rng& rng) const override;
-  PackedPrompts prompts(const std::vector<at::Tensor>& values) const override;
-  int64_t n_ctx() const override { return n_ctx_; }
+  Values initial_values(Rng& rng) const override;
+  TextSide text(const Values& values, const at::Tensor& image) const override;
 
  private:
-  int64_t n_ctx_, width_;
-  PackedPrompts packed_;
+  std::shared_ptr<const PackedPrompts> layout_;
 };
 // The id of "." in CLIP's vocabulary (modulo a toy one).
 int64_t full_stop(int64_t vocab);

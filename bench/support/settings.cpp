@@ -7,6 +7,7 @@
 #include <iostream>
 #include <thread>
 
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt::bench {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt::bench {

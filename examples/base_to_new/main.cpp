@@ -3,6 +3,7 @@
 //   base_to_new CLIP DATA
 #include <iostream>
 
+#include "base/runtime.h"
 #include "experiment/matrix.h"
 
 int main(int argc, char** argv) try {
@@ -23,7 +24,7 @@ int main(int argc, char** argv) try {
   qprompt::LogObserver observer(log);
   const qprompt::Results results = qprompt::run(clip, *planner, *store, {}, observer);
   for (const qprompt::CellOutcome& cell : results.cells) {
-    if (cell.scores.size() != 2) continue;
+    if (cell.scores.size() < 2) continue;
     std::cout << cell_name(cell) << ": base " << cell.scores[0].accuracy() << " %, new "
               << cell.scores[1].accuracy() << " %, " << cell.payload_bytes << " bytes\n";
   }

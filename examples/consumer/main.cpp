@@ -2,6 +2,7 @@
 //   consumer CLIP DATA OUT IMAGE
 #include <iostream>
 
+#include "base/runtime.h"
 #include "qprompt/eval.h"
 #include "qprompt/train.h"
 

@@ -19,8 +19,14 @@ class Tensor;
 namespace qprompt {
 
 /// Why something was refused; the value is the program's exit code. Stopped work can go on.
-enum class ErrorKind { kUsage = 2, kContent = 3, kPath = 4, kInternal = 70, kStopped = 75,
-                       kInterrupted = 130 };
+enum class ErrorKind {
+  kUsage = 2,
+  kContent = 3,
+  kPath = 4,
+  kInternal = 70,
+  kStopped = 75,
+  kInterrupted = 130
+};
 
 /// The one exception type. The message says what was expected, what came, where, and what to do.
 class Error : public std::runtime_error {
@@ -134,17 +140,5 @@ std::string read_file(const std::string& path, int64_t max_bytes);
 void write_file_atomic(const std::string& path, std::string_view bytes);
 /// Makes the folder and its parents; throws kPath.
 void make_folder(const std::string& path);
-/// What computes: for run records.
-struct RuntimeInfo {
-  std::string torch, blas, allocator;  ///< version; file name or "(part of LibTorch)"; freed memory
-  bool slow_blas = false;  ///< the reference BLAS, far slower than OpenBLAS
-  int64_t threads = 1;
-};
-RuntimeInfo runtime_info();
-/// Sets the threads of ATen and BLAS (< 1: all cores); has glibc keep freed memory. Call it once.
-void configure_runtime(int64_t threads);
-/// Seconds since an arbitrary start, and this process's peak resident bytes.
-double now_seconds();
-int64_t peak_memory_bytes();
 
 }  // namespace qprompt

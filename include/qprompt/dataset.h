@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "method/kinds.h"
 #include "qprompt/base.h"
 
 namespace qprompt {
 
-enum class Half { kAll, kBase, kNew };
+using Half = ClassSubset;
 
 /// One labelled image. `path` is relative to the split's `image_root`.
 struct Item {
@@ -127,12 +128,14 @@ struct CheckOptions {
 };
 DataReport check_split(const Split& split, const CheckOptions& options, Log& log);
 
+/// The split without those training and validation images that cannot be decoded; `broken` gets
+/// why, each with its path.
+Split drop_broken(const Split& split, int64_t threads, std::vector<std::string>& broken);
+
 /// The hand-written template of a data set ("a photo of a {}, a type of pet."), CoOp's zero-shot
 /// one; "a photo of a {}." for folders and unknown names.
 std::string default_template(const std::string& dataset_name);
-/// The template with `{}` replaced by the name, `_` shown as a space; throws kUsage without `{}`.
-std::string fill_template(const std::string& text, const std::string& class_name);
 
-std::string half_name(Half half);  ///< "all", "base", "new"
+inline const std::string& half_name(Half half) { return subset_name(half); }
 
 }  // namespace qprompt

@@ -21,9 +21,9 @@ struct FeatureOptions {
   std::string cache;         ///< folder; empty: the user's cache folder; "none": keep nothing
   int64_t cache_mb = 20480;  ///< when the cache takes more, its oldest files go; MiB
   DecodeOptions decode;
-  bool skip_broken = false;  ///< true: broken images are counted and left out; false: an error
-  int64_t threads = 1;       ///< that decode while the tower encodes
-  ImagePrompts prompts;      ///< learned rows of the image tower; with them nothing is cached
+  bool skip_broken = false;      ///< true: broken images are counted and left out; false: an error
+  int64_t threads = 1;           ///< that decode while the tower encodes
+  ImagePrompts prompts;          ///< learned rows of the image tower; with them nothing is cached
   Observer* observer = nullptr;  ///< asked after every image; null: the bar is the log's
 };
 
@@ -44,7 +44,8 @@ FeatureSet test_features(const Clip& clip, const std::string& image_root,
                          const std::vector<Item>& items, const FeatureOptions& options, Log& log);
 
 /// `views` random training views of every item (CoOp's train transform); each depends on `seed`,
-/// the view's number and the item's path only.
+/// the view's number and the item's path only. With `skip_broken`, an image that cannot be read is
+/// left out of all views.
 struct ViewOptions {
   int64_t views = 1;  ///< V ≥ 1
   uint64_t seed = 1;

@@ -50,8 +50,8 @@ struct TestTransform {
 /// Reads JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, HEIC or AVIF, told by content and not by name: grey,
 /// palette, alpha (dropped), 16-bit and CMYK become RGB as Pillow's `convert("RGB")` makes it;
 /// 16-bit grey is therefore cut off at 255, not scaled, and an animation gives its first frame.
-/// HEIC and AVIF, which Pillow leaves to others, are as libheif decodes them. Throws kPath (missing) or kContent (not an
-/// image, too large, truncated, broken), naming the path.
+/// HEIC and AVIF, which Pillow leaves to others, are as libheif decodes them. Throws kPath
+/// (missing) or kContent (not an image, too large, truncated, broken), naming the path.
 Image read_image(const std::string& path, const DecodeOptions& options);
 /// The same from memory; `name` stands for the file in messages.
 Image decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options);
@@ -63,6 +63,8 @@ struct ImageFileState {
 };
 /// Nothing where there is no such file.
 std::optional<ImageFileState> image_file_state(const std::string& path);
+/// Whether a path names a file inside a tar file.
+bool is_inside_archive(const std::string& path);
 /// The file's bytes. Throws kPath or kContent.
 std::string read_image_file(const std::string& path, int64_t max_bytes);
 

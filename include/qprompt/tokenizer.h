@@ -14,8 +14,8 @@ namespace qprompt {
 class Tokenizer {
  public:
   /// Reads `bpe_simple_vocab_16e6.txt.gz` (or the same uncompressed), `vocab.json` with
-  /// `merges.txt` beside it, or `tokenizer.json`, with the tokens that were added to it; CLIP's own,
-  /// which the program brings, where `path` is empty. `vocab_size` is the model's number of
+  /// `merges.txt` beside it, or `tokenizer.json`, with the tokens that were added to it; CLIP's
+  /// own, which the program brings, where `path` is empty. `vocab_size` is the model's number of
   /// embeddings (49,408 for CLIP; more where they are padded); merges beyond it are ignored, as the
   /// reference does, and too few are an error. Throws kPath or kContent.
   static Tokenizer load(const std::string& path, int64_t vocab_size);

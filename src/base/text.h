@@ -25,8 +25,8 @@ std::string csv_cell(std::string_view text);
 /// order) is converted. Throws Error(kContent) naming `what` on UTF-16 that is broken off.
 std::string decoded_text(std::string_view bytes, std::string_view what);
 
-/// Throws Error(kContent), naming `what` and the line, where a TOML text nests values or dotted keys
-/// deeper than `most`: parsers and the trees that they build recurse once a level.
+/// Throws Error(kContent), naming `what` and the line, where a TOML text nests values or dotted
+/// keys deeper than `most`: parsers and the trees that they build recurse once a level.
 void check_toml_depth(std::string_view text, std::string_view what, int most = 64);
 
 }  // namespace qprompt

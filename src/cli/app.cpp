@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "base/names.h"
+#include "base/runtime.h"
 #include "qprompt/version.h"
 #include "report/page.h"
 
@@ -18,16 +19,25 @@ Log make_log(const Session& session) {
 void add_model_options(Command& command, ModelOptions& options, bool required) {
   command
       .add_text("clip",
-                "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, or a .safetensors",
+                "the CLIP: OpenAI's .pt, a Hugging Face or OpenCLIP folder, a .safetensors, or a "
+                "model's name (ViT-B/16, org/name)",
                 options.clip)
       .require(required);
   command.add_text("vocab", "its vocabulary, where it does not lie beside the model",
                    options.vocab);
+  command.add_text("activation", "quick_gelu or gelu, where a checkpoint does not say it",
+                   options.activation);
 }
 
 Clip open_clip(const ModelOptions& options, const Session& session, Log& log) {
   const double started = now_seconds();
-  Clip clip = Clip::load(options.clip, {options.vocab, session.device, session.dtype});
+  Clip clip =
+      Clip::load(options.clip, {options.vocab, session.device, session.dtype, options.activation});
+  if (clip.config().activation_assumed) {
+    log.note(
+        "the checkpoint does not say its activation: OpenAI's quick_gelu is assumed "
+        "(--activation gelu for models that OpenCLIP trained without it)");
+  }
   log.note(cat("loaded '", options.clip, "' in ", duration(now_seconds() - started)));
   return clip;
 }
@@ -40,11 +50,13 @@ void add_data_options(Command& command, ImagesOptions& options) {
       .require();
   command.add_text("dataset", "a data set of CoOp's layout, for example dtd or OxfordFlowers",
                    options.data.dataset);
+  command.add_flag("partial", "go on with those images of the data set that are there",
+                   options.data.partial);
 }
 
 void add_classes_option(Command& command, ImagesOptions& options) {
   command.add({choice_field("classes", "all classes, or the base or new half: all, base, new",
-                            options.half, {"all", "base", "new"})});
+                            options.half, class_subsets())});
 }
 
 void add_cache_options(Command& command, ImagesOptions& options) {

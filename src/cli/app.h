@@ -11,8 +11,8 @@
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "report/table.h"
 #include "qprompt/train.h"
+#include "report/table.h"
 
 namespace qprompt::cli {
 
@@ -26,6 +26,7 @@ struct Session {
   uint64_t seed = 1;
   bool quiet = false;
   bool json = false;
+  std::string config;              ///< file of settings
   std::vector<std::string> words;  ///< the command line, for records
 };
 
@@ -36,6 +37,7 @@ Log make_log(const Session& session);
 struct ModelOptions {
   std::string clip;
   std::string vocab;
+  std::string activation;
 };
 void add_model_options(Command& command, ModelOptions& options, bool required = true);
 Clip open_clip(const ModelOptions& options, const Session& session, Log& log);

@@ -5,6 +5,7 @@
 #include "cli/method.h"
 #include "experiment/matrix.h"
 #include "experiment/published.h"
+#include "train/option_door.h"
 
 namespace qprompt::cli {
 namespace {
@@ -30,11 +31,11 @@ std::vector<uint64_t> parse_seeds(const std::string& text) {
   return seeds;
 }
 
-Matrix matrix_from(const BaseToNewCommand& options) {
+Matrix matrix_from(const BaseToNewCommand& options, const std::vector<Variant>& variants) {
   Matrix matrix;
   matrix.heading.title = "Base-to-new, " + options.images.data.root;
   matrix.methods.push_back({"zero-shot CLIP", options.templates, nullptr});
-  for (const Variant& variant : make_variants(options)) {
+  for (const Variant& variant : variants) {
     const FitOptions fit = variant.fit;
     matrix.methods.push_back(
         {variant.name, {}, [fit](const std::string&, int64_t) { return fit; }});
@@ -52,9 +53,12 @@ Matrix matrix_from(const BaseToNewCommand& options) {
 void base_to_new_command(BaseToNewCommand& options, const Session& session) {
   Log log = make_log(session);
   use_threads(options.experiment, session, 0);
-  Matrix matrix = matrix_from(options);
+  matrix_from(options, make_variants(options));  // what is wrong is said before anything is read
   const Split split = open_split(options.images, session, log);
   const Clip clip = open_clip(options.model, session, log);
+  const Situation situation =
+      situation_of(clip, split, Protocol::kBaseToNew, parse_shots(options.shots));
+  Matrix matrix = matrix_from(options, make_variants(options, situation, log));
   const DatasetInfo* known = find_dataset(options.images.data.dataset);
   matrix.sets.push_back({known == nullptr ? split.name : known->config,
                          [&](Log&) { return split; },
@@ -62,8 +66,8 @@ void base_to_new_command(BaseToNewCommand& options, const Session& session) {
                          {default_template(options.images.data.dataset)}});
   options.experiment.cache = options.images.cache;
   const auto planner = matrix_planner(std::move(matrix), log);
-  const Experimented run = run_experiment(clip, *planner, options.experiment,
-                                          feature_options(options.images), session);
+  const Experimented run =
+      run_experiment(clip, *planner, options.experiment, feature_options(options.images), session);
   if (run.printed_by_parent) return;
   const BaseToNew table{run.results, run.folders, split.name};
   print_result(session, base_to_new_table(table), base_to_new_json(table));
@@ -78,7 +82,7 @@ void add_base_to_new(Command& program, Session& session) {
   Command& command = program.add_command(
       "base-to-new", "train on the base classes, score base and new ones, over several seeds");
   add_run_options(command, *options);
-  command.find("method").describe("as in train; several with commas: coop,qcoop,qmaple");
+  command.find("method").describe("as in train; several with commas between");
   command.find("bits").describe("bits of a quantized value; several with commas");
   command.add_text("seeds", "seeds with commas between", options->seeds);
   command.add_text("template", "zero-shot template; several are averaged", options->templates);

@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "base/names.h"
+#include "base/runtime.h"
 #include "base/text.h"
 #include "cli/app.h"
 #include "qprompt/dataset.h"

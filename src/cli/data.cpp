@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/runtime.h"
 #include "cli/app.h"
 #include "cli/method.h"
 

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <thread>
 
+#include "base/runtime.h"
 #include "cli/signals.h"
 
 namespace qprompt::cli {

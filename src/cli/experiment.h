@@ -15,7 +15,7 @@ struct ExperimentOptions {
   std::string out;       ///< folder for copies of prompts and records; empty: none
   int64_t jobs = 1;
   bool retry = false, overwrite = false;
-  std::string invocation;  ///< of the parent, in a child
+  std::string invocation;      ///< of the parent, in a child
   int64_t worker_threads = 0;  ///< of a child
 };
 /// Adds --db, --jobs, --retry and, where a command makes `copies`, --out.
@@ -29,9 +29,9 @@ int64_t use_threads(const ExperimentOptions& options, const Session& session, in
 struct Experimented {
   Results results;
   std::shared_ptr<const Store> store;  ///< has the prompts and what was watched
-  std::string database;              ///< empty: nothing is kept
-  std::vector<std::string> folders;  ///< of the copies, one a cell; empty without --out
-  bool printed_by_parent = false;    ///< this is a child, which prints nothing
+  std::string database;                ///< empty: nothing is kept
+  std::vector<std::string> folders;    ///< of the copies, one a cell; empty without --out
+  bool printed_by_parent = false;      ///< this is a child, which prints nothing
 };
 Experimented run_experiment(const Clip& clip, Planner& planner, const ExperimentOptions& options,
                             const FeatureOptions& features, const Session& session);

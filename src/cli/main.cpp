@@ -3,6 +3,7 @@
 #include <iostream>
 #include <new>
 
+#include "base/runtime.h"
 #include "base/text.h"
 #include "cli/app.h"
 #include "cli/generate.h"
@@ -86,8 +87,14 @@ int run(const std::vector<std::string>& arguments) {
   program.add_flag("version", "versions of the program and of what computes", version)
       .only_on_command_line();
   add_commands(program, session);
+  program
+      .add_text("config", "file of settings; default: qprompt.toml in this folder; none: no file",
+                session.config)
+      .only_on_command_line();
+  const Settings settings = Settings::find(arguments);
+  settings.check(program);
   std::string help;
-  const Command& command = parse(program, arguments, help);
+  const Command& command = parse(program, arguments, settings, help);
   if (help.empty()) configure(session, version);
   if (version) help = version_text() + "\n";
   if (!help.empty()) {
@@ -95,7 +102,7 @@ int run(const std::vector<std::string>& arguments) {
   } else if (command.run()) {
     command.run()();
   } else {
-    parse(program, {command.name(), "--help"}, help);
+    parse(program, {command.name(), "--help"}, settings, help);
     std::cerr << help;
     return static_cast<int>(ErrorKind::kUsage);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/app.h"
+#include "method/preset.h"
 
 namespace qprompt::cli {
 
@@ -9,9 +10,9 @@ namespace qprompt::cli {
 struct RunOptions {
   ModelOptions model;
   ImagesOptions images;
-  FitOptions fit;
-  std::string methods = "qcoop";  ///< "coop", "qcoop", with commas where several are allowed
-  std::string bits = "1";         ///< likewise
+  NamedTexts given;               ///< options of methods and training, as they were given
+  std::string methods = "qcoop";  ///< words, with commas where several are allowed
+  std::string bits;               ///< likewise; empty: 1
   std::string shots = "16";       ///< a number or "all"
   bool post_training = false;
   std::string sample;  ///< file with an explicit list of training items
@@ -25,8 +26,11 @@ struct Variant {
   std::string name;  ///< "CoOp", "QCoOp 1 bit"
   FitOptions fit;
 };
-/// Methods × bits; throws kUsage on an unknown method or bits outside 1 … 8.
+/// Methods × bits with the options that were given; throws kUsage on an unknown method, bits
+/// outside 1 … 8 and options that serve none of the methods.
 std::vector<Variant> make_variants(const RunOptions& options);
+/// The same over each method's published settings for what is at hand, which are noted.
+std::vector<Variant> make_variants(const RunOptions& options, const Situation& situation, Log& log);
 
 /// K, 0 for "all"; throws kUsage.
 int64_t parse_shots(const std::string& text);

@@ -22,6 +22,7 @@ struct Pair {
 struct Node {
   Command* command;
   CLI::App* app;
+  std::string path;  ///< "data check"; "" for the program
   std::vector<Pair> pairs;
 };
 using Nodes = std::vector<Node>;
@@ -31,9 +32,28 @@ std::string parser_name(const Option& option) {
   return (option.letter == 0 ? "" : std::string("-") + option.letter + ",") + "--" + option.name;
 }
 
-const char* from_environment(const Option& option) {
-  if (option.positional() || !option.from_outside) return nullptr;
-  return std::getenv(environment_name(option.name).c_str());
+/// Values that are not on the command line, and where they are from; none where `values` is empty.
+struct Outside {
+  std::vector<std::string> values;
+  std::string source;
+};
+
+/// One text where an option takes one: a list of numbers stands with commas between.
+std::vector<std::string> as_option_takes(const Option& option,
+                                         const std::vector<std::string>& values) {
+  if (option.repeated()) return values;
+  std::string text;
+  for (const std::string& value : values) text += (text.empty() ? "" : ",") + value;
+  return {text};
+}
+
+Outside from_outside(const Option& option, const std::string& path, const Settings& settings) {
+  if (option.positional() || !option.from_outside) return {};
+  const std::string variable = environment_name(option.name);
+  if (const char* value = std::getenv(variable.c_str())) return {{value}, variable};
+  const std::vector<std::string>* values = settings.values(path, option.name);
+  if (values == nullptr) return {};
+  return {as_option_takes(option, *values), settings.file()};
 }
 
 CLI::Option* add_to_parser(CLI::App& app, const Option& option) {
@@ -42,27 +62,35 @@ CLI::Option* add_to_parser(CLI::App& app, const Option& option) {
   if (option.kind == Option::Kind::kFlag) {
     parsed = app.add_flag(name, option.help);
   } else {
-    parsed = app.add_option(name, [](const CLI::results_t&) { return true; }, option.help);
+    parsed = app.add_option(
+        name, [](const CLI::results_t&) { return true; }, option.help);
     parsed->type_name("TEXT")->type_size(1);
     if (option.repeated()) parsed->expected(1, kMostValues);
     // With "extra" values a value in brackets would be a list; positionals need them, see kWhole.
     parsed->allow_extra_args(option.kind == Option::Kind::kArguments);
     if (!option.default_text.empty()) parsed->default_str(option.default_text);
   }
-  parsed->required(option.required && from_environment(option) == nullptr);
+  parsed->required(option.required);
   if (option.hidden) parsed->group("");
   return parsed;
 }
 
-void build(Command& command, CLI::App& app, Nodes& nodes) {
-  Node node{&command, &app, {}};
+void build(Node node, const Settings& settings, Nodes& nodes) {
+  Command& command = *node.command;
+  CLI::App& app = *node.app;
+  const std::string path = node.path;
   for (const auto& option : command.options()) {
-    node.pairs.push_back({option.get(), add_to_parser(app, *option)});
+    CLI::Option* parsed = add_to_parser(app, *option);
+    // The help asks for what nothing else gives.
+    if (!from_outside(*option, path, settings).values.empty()) parsed->required(false);
+    node.pairs.push_back({option.get(), parsed});
   }
   nodes.push_back(std::move(node));
   if (!command.commands().empty()) app.require_subcommand(0, 1);
   for (const auto& below : command.commands()) {
-    build(*below, *app.add_subcommand(below->name(), below->help()), nodes);
+    CLI::App* next = app.add_subcommand(below->name(), below->help());
+    build({below.get(), next, path.empty() ? below->name() : path + " " + below->name(), {}},
+          settings, nodes);
   }
 }
 
@@ -126,16 +154,17 @@ std::string joined(const std::vector<std::string>& words) {
   fail(ErrorKind::kUsage, "'", where, "' does not expect '", word, "'; see '", where, " --help'");
 }
 
-void set_options(const std::vector<const Node*>& path) {
+void set_options(const std::vector<const Node*>& path, const Settings& settings) {
   for (const Node* node : path) {
     for (const auto& [option, parsed] : node->pairs) {
       std::vector<std::string> values;
       if (parsed->count() > 0) {
         for (const std::string& value : parsed->results()) values.push_back(unescaped(value));
         option->source = "command line";
-      } else if (const char* value = from_environment(*option)) {
-        values = {value};
-        option->source = environment_name(option->name);
+      } else {
+        Outside outside = from_outside(*option, path.back()->path, settings);
+        values = std::move(outside.values);
+        option->source = outside.source;
       }
       if (values.empty()) continue;
       try {
@@ -172,11 +201,11 @@ std::string environment_name(const std::string& option) {
 }
 
 Command& parse(Command& program, const std::vector<std::string>& arguments,
-               std::string& help_text) {
+               const Settings& settings, std::string& help_text) {
   CLI::App app{program.help(), program.name()};
   app.fallthrough();
   Nodes nodes;
-  build(program, app, nodes);
+  build({&program, &app, "", {}}, settings, nodes);
   const auto refuse_unknown = [&] {
     const std::vector<std::string> unknown = app.remaining(true);
     if (!unknown.empty()) refuse_word(unescaped(unknown.front()), chosen_path(nodes));
@@ -192,7 +221,7 @@ Command& parse(Command& program, const std::vector<std::string>& arguments,
     fail(ErrorKind::kUsage, e.what(), "; see '", path_text(chosen_path(nodes)), " --help'");
   }
   const std::vector<const Node*> path = chosen_path(nodes);
-  set_options(path);
+  set_options(path, settings);
   return *path.back()->command;
 }
 

@@ -33,8 +33,6 @@ void run_quantize(const QuantizeCommand& options, const Session& session) {
                     {"payload_bytes", prompt.payload_bytes()}});
 }
 
-const char* const kPositions[] = {"end", "middle", "front"};
-
 struct InspectCommand {
   ModelOptions model;
   std::string prompt;
@@ -63,16 +61,16 @@ Json tensor_json(const StoredTensor& tensor) {
 
 Json metadata_json(const InspectCommand& options, const TrainedPrompt& prompt) {
   Json out{{"file", options.prompt},
-           {"method", method_name(prompt.method)},
+           {"method", prompt.row().label},
            {"n_ctx", prompt.n_ctx},
            {"width", prompt.width},
-           {"class_position", kPositions[static_cast<size_t>(prompt.position)]},
-           {"class_specific", prompt.class_specific},
+           {"class_position", position_name(prompt.position)},
+           {"class_specific", prompt.bound_to_classes()},
            {"depth", prompt.depth},
            {"bits", prompt.bits},
            {"shots", prompt.shots == 0 ? Json("all") : Json(prompt.shots)},
            {"seed", prompt.seed},
-           {"trained_on", half_name(static_cast<Half>(prompt.half)) + " classes"},
+           {"trained_on", subset_name(prompt.half) + " classes"},
            {"fingerprint", to_hex(prompt.fingerprint)},
            {"initial_words", prompt.initial_words},
            {"dataset", prompt.dataset},
@@ -102,16 +100,16 @@ void print_line(const std::string& name, const std::string& value) {
 void print_metadata(const InspectCommand& options, const TrainedPrompt& prompt) {
   const auto text = [](bool value) { return std::string(value ? "true" : "false"); };
   print_line("file", options.prompt);
-  print_line("method", std::string(method_name(prompt.method)));
+  print_line("method", prompt.row().label);
   print_line("n_ctx", cat(prompt.n_ctx));
   print_line("width", cat(prompt.width));
-  print_line("class_position", kPositions[static_cast<size_t>(prompt.position)]);
-  print_line("class_specific", text(prompt.class_specific));
+  print_line("class_position", position_name(prompt.position));
+  print_line("class_specific", text(prompt.bound_to_classes()));
   print_line("depth", cat(prompt.depth));
   print_line("bits", cat(prompt.bits));
   print_line("shots", prompt.shots == 0 ? "all" : cat(prompt.shots));
   print_line("seed", cat(prompt.seed));
-  print_line("trained_on", half_name(static_cast<Half>(prompt.half)) + " classes");
+  print_line("trained_on", subset_name(prompt.half) + " classes");
   print_line("fingerprint", to_hex(prompt.fingerprint));
   print_line("initial_words", prompt.initial_words);
   print_line("dataset", prompt.dataset);
@@ -156,7 +154,7 @@ void run_inspect(const InspectCommand& options, const Session& session) {
   if (!options.model.clip.empty()) {
     const Clip clip = open_clip(options.model, session, log);
     check_belongs(clip, prompt, options.prompt);
-    if (prompt.method != PromptMethod::kVpt) {  // which learns nothing in the text tower
+    if (prompt.row().learns_text) {
       near = nearest_words(clip, prompt, options.words);
     }
   }

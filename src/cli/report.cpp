@@ -24,7 +24,7 @@ std::string tables_text(const std::vector<Experiment>& experiments, const Report
       return "\n" + (markdown ? to_markdown(table) : to_text(table));
     };
     out += cat(out.empty() ? "" : "\n", markdown ? "## " : "", e.heading.title,
-               markdown ? "\n\n" : "\n", protocol_names()[size_t(e.heading.protocol)], ", ",
+               markdown ? "\n\n" : "\n", protocols()[size_t(e.heading.protocol)], ", ",
                e.cells.size(), " of ", e.planned, " cells finished\n");
     for (const std::string& failure : e.failures) out += "failed: " + failure + "\n";
     for (const PaperTable& table : paper_tables(e)) {

@@ -77,10 +77,10 @@ void print_plan(const RunCommand& options, const Session& session, Log& log) {
 void print_totals(const Session& session, const Experimented& run) {
   const Results& results = run.results;
   const int64_t done = results.count(CellState::kDone), failed = results.count(CellState::kFailed);
-  const Table table{"",
-                    {"database", "experiment", "cells", "done", "failed"},
-                    {{run.database, results.heading.name, cat(results.cells.size()), cat(done),
-                      cat(failed)}}};
+  const Table table{
+      "",
+      {"database", "experiment", "cells", "done", "failed"},
+      {{run.database, results.heading.name, cat(results.cells.size()), cat(done), cat(failed)}}};
   const Json json{{"database", run.database},
                   {"experiment", results.heading.name},
                   {"cells", results.cells.size()},

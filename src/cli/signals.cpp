@@ -11,7 +11,7 @@ volatile std::sig_atomic_t seen_signal = 0;
 void remember(int signal) { seen_signal = signal; }
 
 void set_handlers(void (*handler)(int), int flags) {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = flags;
   ::sigemptyset(&action.sa_mask);

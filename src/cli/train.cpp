@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/runtime.h"
 #include "cli/app.h"
 #include "cli/method.h"
 #include "cli/training_watch.h"
 #include "qprompt/eval.h"
+#include "train/option_door.h"
 
 namespace qprompt::cli {
 namespace fs = std::filesystem;
@@ -15,6 +17,7 @@ namespace {
 struct TrainCommand : RunOptions {
   std::string out, tensorboard;
   bool overwrite = false;
+  bool strict = false;
 };
 
 /// What people came for: the accuracy on images that were not trained on, before and after.
@@ -96,6 +99,19 @@ void print_training(const TrainCommand& options, const Session& session, const T
   print_result(session, table, json);
 }
 
+/// The drawn images that can be read; the others are said one by one.
+Split readable(const Split& drawn, const TrainCommand& options, Log& log) {
+  if (options.strict) return drawn;
+  std::vector<std::string> broken;
+  Split sound = drop_broken(drawn, runtime_info().threads, broken);
+  for (const std::string& why : broken) log.warn("left out of the training: " + why);
+  if (!broken.empty()) {
+    log.warn(cat(broken.size(), " of ", drawn.train.size() + drawn.val.size(),
+                 " images cannot be read and are left out; --strict stops at such an image"));
+  }
+  return sound;
+}
+
 void run_train(const TrainCommand& options, const Session& session) {
   Log log = make_log(session);
   const std::vector<Variant> variants = make_variants(options);
@@ -105,10 +121,14 @@ void run_train(const TrainCommand& options, const Session& session) {
   }
   const Split whole = open_split(options.images, session, log);
   const Split drawn = draw_training(whole, options, session.seed, log);
-  const Split split = select_half(drawn, options.images.half);
+  const Split split = readable(select_half(drawn, options.images.half), options, log);
   const Clip clip = open_clip(options.model, session, log);
+  const Protocol protocol =
+      options.images.half == Half::kAll ? Protocol::kFewShot : Protocol::kBaseToNew;
+  const Situation situation = situation_of(clip, whole, protocol, parse_shots(options.shots));
+  const FitOptions chosen = make_variants(options, situation, log)[0].fit;
   const FitResult result =
-      watched_fit(clip, split, fit_options(options, session, variants[0].fit), options, log);
+      watched_fit(clip, split, fit_options(options, session, chosen), options, log);
   const auto held_out = score_held_out(options, clip, whole, result.prompt, log);
   print_training(options, session, {variants[0].name, split, result, held_out});
   log.note(cat(result.kept ? "kept '" : "wrote '", result.path, "', with run.json beside it"));
@@ -129,6 +149,8 @@ void add_train(Command& program, Session& session) {
       .require();
   command.add_flag("overwrite", "replace a finished run of other settings in --out",
                    options->overwrite);
+  command.add_flag("strict", "stop at a training image that cannot be read, do not leave it out",
+                   options->strict);
   command.add_text("tensorboard", "folder for an event file of loss and learning rate",
                    options->tensorboard);
   command.on_run([options, &session] { run_train(*options, session); });

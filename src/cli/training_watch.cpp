@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "base/runtime.h"
 #include "cli/event_file.h"
 #include "report/table.h"
 

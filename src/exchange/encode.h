@@ -19,8 +19,7 @@ struct EncodedImages {
 /// The test view of each file. Throws kPath or kContent with the file's path; `stopped` when the
 /// observer, which may be null, says so.
 EncodedImages encode_image_files(const Clip& clip, const std::vector<std::string>& paths,
-                                 const DecodeOptions& decode, bool keep_pixels,
-                                 Observer* observer);
+                                 const DecodeOptions& decode, bool keep_pixels, Observer* observer);
 
 /// Texts as they stand → (N, E) float32, not normalised. Throws kContent where one is too long.
 at::Tensor encode_text_list(const Clip& clip, const std::vector<std::string>& texts);

@@ -17,11 +17,11 @@
 namespace qprompt {
 
 struct ImportOptions {
-  std::string checkpoint;         ///< path
-  std::string log;                ///< path; empty: looked for beside the checkpoint; "none": no log
-  std::string trainer = "auto";   ///< one of `trainer_names`
+  std::string checkpoint;        ///< path
+  std::string log;               ///< path; empty: looked for beside the checkpoint; "none": no log
+  std::string trainer = "auto";  ///< one of `trainer_names`
   std::optional<std::string> words, position, classes, dataset;  ///< over what a log says
-  std::optional<int64_t> shots;          ///< 0: all
+  std::optional<int64_t> shots;                                  ///< 0: all
   std::optional<uint64_t> seed;
   std::vector<std::string> class_names;  ///< in the order of training; of a class-specific context
   int64_t plain_bits = 16;               ///< 16 or 32: how values are stored that are not halves

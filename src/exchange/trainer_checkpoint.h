@@ -20,13 +20,14 @@ struct TrainerCheckpoint {
     std::string source;  ///< as the trainer called it
     at::Tensor values;   ///< in the file's own floating type
   };
-  PromptMethod method = PromptMethod::kCoOp;
-  std::string trainer;  ///< as it was said; "auto": nobody said it
+  std::string method;     ///< its word
+  MethodOptions options;  ///< as its tensors tell them
+  std::string trainer;    ///< as it was said; "auto": nobody said it
   std::vector<Learned> tensors;
   bool class_specific = false;
   int64_t depth = 1;                 ///< J
   int64_t n_ctx = 0;                 ///< M
-  int64_t width = 0;                 ///< D; 0 for VPT, which has no text tensors
+  int64_t width = 0;                 ///< D; 0 where no text is learned
   at::Tensor token_prefix;           ///< (C, 1, D), embeddings of the start token, or undefined
   at::Tensor token_suffix;           ///< (C, L - 1 - M, D), of what follows the context
   std::vector<std::string> unknown;  ///< tensors that nothing is known about

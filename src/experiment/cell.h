@@ -15,8 +15,9 @@ namespace qprompt {
 /// What a training learns from: the few-shot draw of a split, cut to a class subset.
 struct DrawnList {
   std::shared_ptr<const Split> split;
-  std::string digest;  ///< of its name, class names, training items and the images' content
-  std::string val_digest;  ///< the same of its validation items
+  /// Filled in by `run`: of its name, class names, training items and the images' content.
+  std::string digest;
+  std::string val_digest;  ///< the same of its validation items, where they choose an epoch
 };
 /// Cheap to copy; make it once for all cells that train on it.
 DrawnList drawn_list(Split split);
@@ -26,14 +27,14 @@ struct TestList {
   std::string dataset;                 ///< as the experiment calls it; in no identity
   std::shared_ptr<const Split> split;  ///< cut to `half`
   Half half = Half::kAll;
-  std::string digest;  ///< of class names, test items and the images' content
+  std::string digest;  ///< filled in by `run`: of class names, test items, the images' content
 };
 TestList test_list(const std::string& dataset, const Split& whole, Half half);
 
 /// What decides the bytes of a prompt, and nothing else; of zero-shot CLIP, its templates.
 struct Training {
-  DrawnList drawn;                     ///< empty for templates
-  FitOptions fit;                      ///< method, options, seed, shots, class subset
+  DrawnList drawn;  ///< empty for templates
+  FitOptions fit;   ///< method, options, seed, shots, class subset
   /// Not empty: nothing is learned. Those of each test list in turn, or one entry for all.
   std::vector<std::vector<std::string>> templates;
 };
@@ -60,7 +61,7 @@ struct Cell {
   std::vector<TestList> tests;
   Watch watch;
   std::vector<Training> readers;  ///< of an images cell: the trainings whose images it encodes
-  std::string error;  ///< why it cannot be done, when that is known already
+  std::string error;              ///< why it cannot be done, when that is known already
 };
 
 /// The rule that turns scores of classes into an answer: the most probable class.

@@ -16,9 +16,9 @@ namespace qprompt {
 /// A data set of a matrix. It is opened when its cells are planned; one that cannot be read fails
 /// its own cells, and the others go on.
 struct MatrixSet {
-  std::string name;                          ///< as the experiment calls it
-  std::function<Split(Log& log)> open;       ///< throws what is wrong with it
-  std::string sample = {};                   ///< file with the training items, in place of a draw
+  std::string name;                     ///< as the experiment calls it
+  std::function<Split(Log& log)> open;  ///< throws what is wrong with it
+  std::string sample = {};              ///< file with the training items, in place of a draw
   std::vector<std::string> templates = {"a photo of a {}."};  ///< of zero-shot
 };
 
@@ -35,8 +35,8 @@ struct MatrixMethod {
 struct Matrix {
   Heading heading;  ///< name, title, protocol, texts; the lists are filled from what follows
   std::vector<MatrixMethod> methods;
-  std::vector<MatrixSet> sets;    ///< trained on and tested; in transfers: tested
-  std::vector<MatrixSet> source;  ///< of transfers: the one that is trained on
+  std::vector<MatrixSet> sets;        ///< trained on and tested; in transfers: tested
+  std::vector<MatrixSet> source;      ///< of transfers: the one that is trained on
   std::vector<int64_t> shots = {16};  ///< 0: all images
   std::vector<uint64_t> seeds = {1, 2, 3};
 };

@@ -9,8 +9,8 @@
 
 namespace qprompt {
 
-/// How a prompt is had: "zero-shot", or a learner by itself ("coop", "cocoop", "maple", "ivlp",
-/// "vpt", "deep-text"), quantized while training ("qcoop", …) or once after it ("coop-ptq", …).
+/// "zero-shot", and each method by itself, quantized while training (q before it) or once after it
+/// (-ptq behind it).
 const std::vector<std::string>& method_kinds();
 /// Whether the kind has a number of bits.
 bool stores_codes(const std::string& kind);

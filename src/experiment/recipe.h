@@ -15,10 +15,10 @@ namespace qprompt {
 
 /// A recipe file, and what is put before what it says.
 struct RecipeRequest {
-  std::string recipe;                    ///< TOML file
-  std::string clip, vocab, data, cache;  ///< empty: the recipe's
+  std::string recipe;                          ///< TOML file
+  std::string clip, vocab, data, cache;        ///< empty: the recipe's
   std::map<std::string, std::string> folders;  ///< in place of entries of its [folders]
-  int64_t threads = 0;  ///< of a cell; 0: the recipe's
+  int64_t threads = 0;                         ///< of a cell; 0: the recipe's
 };
 
 /// One option as it stands in the file; parsed by the fields of the room that owns it.
@@ -53,8 +53,8 @@ struct Recipe {
   std::string clip, vocab, cache;
   bool exif_orientation = false;
   bool scores_validation = false;  ///< the validation images are scored, never the test images
-  std::string published;                          ///< content of the file of published numbers
-  OptionTable options;                            ///< for every cell, then, each overriding:
+  std::string published;           ///< content of the file of published numbers
+  OptionTable options;             ///< for every cell, then, each overriding:
   std::map<std::string, OptionTable> of_method;   ///< by the method's name
   std::map<std::string, OptionTable> of_shots;    ///< by "1", "2", … or "all"
   std::map<std::string, OptionTable> of_dataset;  ///< by the name of the trained data set

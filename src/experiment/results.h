@@ -7,16 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "method/kinds.h"
 #include "qprompt/base.h"
 
 namespace qprompt {
-
-/// The field's four ways of measuring a prompt: train on the base half and test both halves; train
-/// on K images a class and test all classes; train on one data set and test others, or shifted
-/// versions of itself.
-enum class Protocol { kBaseToNew, kFewShot, kCrossDataset, kDomain };
-/// "base-to-new", "few-shot", "cross-dataset", "domain"; the choices of a recipe's `protocol`.
-const std::vector<std::string>& protocol_names();
 
 /// What an experiment is called, and how its cells are laid out in a report.
 struct Heading {
@@ -32,10 +26,10 @@ struct Heading {
 
 /// One scored test list. `truth`, `predictions` and `confidences` are per image, in one order.
 struct ScoredList {
-  std::string dataset, half;        ///< "dtd"; "all", "base" or "new"
-  int64_t epoch = -1;               ///< finished epochs of a watched training; -1: its result
-  int64_t total = 0, correct = 0;   ///< images
-  int64_t failed = 0;               ///< unreadable images, not in `total`
+  std::string dataset, half;       ///< "dtd"; "all", "base" or "new"
+  int64_t epoch = -1;              ///< finished epochs of a watched training; -1: its result
+  int64_t total = 0, correct = 0;  ///< images
+  int64_t failed = 0;              ///< unreadable images, not in `total`
   std::shared_ptr<const std::vector<std::string>> classes;
   std::shared_ptr<const std::vector<int64_t>> truth;  ///< indices into `classes`
   std::vector<int64_t> predictions;                   ///< likewise
@@ -52,10 +46,10 @@ const std::string& state_name(CellState state);
 
 /// One cell as it stands.
 struct CellOutcome {
-  std::string key;     ///< tells cells of one plan from those of another
-  std::string kind;    ///< "images", "templates" or "prompt"
-  std::string label;   ///< of the method
-  std::string dataset; ///< trained on
+  std::string key;      ///< tells cells of one plan from those of another
+  std::string kind;     ///< "images", "templates" or "prompt"
+  std::string label;    ///< of the method
+  std::string dataset;  ///< trained on
   int64_t shots = 0;
   uint64_t seed = 0;
   int64_t bits = 0;  ///< 0 where values are not quantized
@@ -64,7 +58,7 @@ struct CellOutcome {
   std::string training;       ///< its id: `Store::get(prompt_id(training))` is the prompt
   std::string prompt_digest;  ///< empty for templates
   int64_t payload_bytes = 0, file_bytes = 0;
-  double seconds = 0;  ///< of features and training, where it was done
+  double seconds = 0;               ///< of features and training, where it was done
   std::vector<ScoredList> scores;   ///< one a test list, in the cell's order
   std::vector<ScoredList> watched;  ///< at the watched epochs: by epoch, then in the cell's order
 };

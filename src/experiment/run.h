@@ -26,8 +26,8 @@ class Planner {
 struct RunOptions {
   FeatureOptions features;  ///< cache, decoding and threads, of trainings and tests alike
   std::string device = "cpu", dtype = "float32";  ///< as the model was opened
-  std::string scratch;      ///< folder for trainings under way; empty: the temporary folder
-  bool retry = false;       ///< try failed cells again
+  std::string scratch;  ///< folder for trainings under way; empty: the temporary folder
+  bool retry = false;   ///< try failed cells again
   double lease_seconds = 120;
   /// This process is one of several of a command, which planned already.
   std::string invocation;
@@ -62,8 +62,8 @@ std::vector<PlannedCell> estimate(const Clip& clip, Planner& planner, const Stor
                                   const RunOptions& options, Observer& observer);
 
 /// Copies prompts and records of finished cells into `folder`/<method>[-set][-shots]-seed<S>.
-/// Returns the folder of each cell, empty where there is none. Throws kUsage where such a folder has
-/// the prompt of another training, unless `overwrite`.
+/// Returns the folder of each cell, empty where there is none. Throws kUsage where such a folder
+/// has the prompt of another training, unless `overwrite`.
 std::vector<std::string> copy_prompts(const Results& results, const Store& store,
                                       const std::string& folder, bool overwrite);
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/runtime.h"
 #include "experiment/results.h"
 
 namespace qprompt {
@@ -37,7 +38,7 @@ struct Entry {
 
 /// Who works. Owners are data: nothing is opened, removed or signalled because of them.
 struct Worker {
-  std::string host;  ///< boot and process namespace: equal where processes can be looked up
+  std::string host;     ///< boot and process namespace: equal where processes can be looked up
   std::string machine;  ///< for people
   int64_t pid = 0;
   int64_t pid_started = 0;  ///< the kernel's time of its start, since process numbers come back
@@ -65,7 +66,7 @@ struct NewScore {
 struct Outcome {
   std::string prompt_digest;
   int64_t payload_bytes = 0, file_bytes = 0;
-  double seconds = 0;        ///< of features and training
+  double seconds = 0;          ///< of features and training
   std::string machine = "{}";  ///< threads, device, product's maker, versions: JSON
   std::vector<NewScore> scores;
   std::vector<std::string> spent;  ///< ids of bytes that nobody needs any more

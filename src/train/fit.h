@@ -5,18 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "learner/learner.h"
 #include "qprompt/artifact.h"
 #include "qprompt/clip.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
-#include "qprompt/prompt.h"
 #include "train/options.h"
 
 namespace qprompt {
 
 struct FitOptions {
   TrainOptions train;
-  ContextOptions context;
+  MethodOptions method;
   FeatureOptions features;
   /// V augmented views an image, epoch e reading view e mod V; 0: the test view.
   int64_t views = 0;
@@ -25,13 +25,17 @@ struct FitOptions {
   Half half = Half::kAll;          ///< for the record: what `split` was cut to
   std::string device = "cpu", dtype = "float32";  ///< of the CLIP, for the record
   std::string out;  ///< folder for prompt.qprompt, run.json, checkpoint; empty: write nothing
+  /// Writes the classes' names into the file, so that it needs no labels. A prompt that is bound to
+  /// its classes has them anyway.
+  bool store_class_names = true;
   bool keep_finished = true;  ///< take a finished run of the same settings from `out` as it is
   bool overwrite = false;     ///< replace what `out` holds of a run with other settings
   /// For the record: the words of the command, and where model and data lie.
   std::vector<std::string> command;
   std::string clip_path, data_path;
 };
-/// Names: views, pixel-memory, and those of train, context and (when quantizing) quantizer.
+/// Every option that the method has a use for: those of its row, of training, views, of the
+/// quantizer where values are quantized and pixel-memory where pixels are read.
 Fields fit_fields(FitOptions& options);
 /// The options that decide the bytes of a prompt, "name=value" a line: what an identity is made of.
 /// Folders, device, threads and how often a checkpoint is written are not in it.

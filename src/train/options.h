@@ -1,4 +1,4 @@
-// The settings of a training: objective, optimizer, schedule, selection, quantization.
+// The settings of a training: optimizer, schedule, selection, quantization.
 #pragma once
 
 #include <cstdint>
@@ -6,13 +6,11 @@
 #include <vector>
 
 #include "base/observer.h"
+#include "method/method.h"
 #include "qprompt/base.h"
 #include "qprompt/quant.h"
 
 namespace qprompt {
-
-/// When values are quantized: never, at every training step, or once after training.
-enum class Quantization { kNone, kAware, kPostTraining };
 
 /// Where an interrupted run goes on from. `key` digests everything that decides the result; a
 /// checkpoint with another key is refused (kContent), since it belongs to another run.
@@ -21,28 +19,15 @@ struct Resume {
   std::string key;
 };
 
-/// One term of an objective: its word and weight; the terms of a group share a gradient.
-struct TermUse {
-  std::string term, weight = "1";
-  int group = 0;
-};
-/// What is minimised. Terms: cross-entropy, kl, kl-elements, l1-image, l1-text, cosine-text. Rules:
-/// sum; project (ProGrad), whose first group's loss is followed.
-struct ObjectiveOptions {
-  std::vector<TermUse> terms = {{"cross-entropy"}};
-  std::string gradient_rule = "sum";
-  double rule_strength = 1;  ///< λ of `project`
-};
-
 enum class OptimizerKind { kSgd, kAdam, kAdamW };
 /// Defaults are Dassl's, torch's names in brackets. The decay is a part of the gradient for SGD and
 /// Adam (L2), apart from it for AdamW.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kSgd;
   double weight_decay = 5e-4;
-  double momentum = 0.9;               ///< SGD
-  double beta1 = 0.9, beta2 = 0.999;   ///< Adam, AdamW
-  double epsilon = 1e-8;               ///< Adam, AdamW [eps]
+  double momentum = 0.9;              ///< SGD
+  double beta1 = 0.9, beta2 = 0.999;  ///< Adam, AdamW
+  double epsilon = 1e-8;              ///< Adam, AdamW [eps]
 };
 
 enum class RateChange { kEpoch, kStep };
@@ -61,7 +46,6 @@ struct TrainOptions {
   int64_t warmup_epochs = 1;                    ///< at `warmup_rate`, constant; 0: no warm-up
   double warmup_rate = 1e-5;
   Selection selection = Selection::kLast;
-  ObjectiveOptions objective;
   Quantization quantization = Quantization::kAware;
   QuantizerOptions quantizer;
   double noise = 0;  ///< s: N(0, s²) is added to what a step uses (paper, section 3); 0: none
@@ -76,7 +60,8 @@ struct TrainOptions {
   double checkpoint_seconds = 10;  ///< the most work that a kill loses; 0: a checkpoint every step
   Observer* observer = nullptr;    ///< asked after every step; decides no byte of the result
 };
-/// One field an option; the quantizer's, the seed and the objective come from elsewhere.
+/// One field an option; the quantizer's and the seed come from elsewhere, the objective from the
+/// method's row.
 Fields train_fields(TrainOptions& options);
 /// Throws kUsage on an option that has no use beside the others, naming both.
 void check_options(const TrainOptions& options);

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "learner/learner.h"
 #include "qprompt/artifact.h"
 #include "qprompt/clip.h"
-#include "qprompt/prompt.h"
 #include "train/options.h"
 
 namespace qprompt {
@@ -54,7 +54,7 @@ struct TrainResult {
 /// Learns the learner's tensors. Deterministic: same inputs, threads and machine give the same
 /// bytes, interrupted or not. Throws kContent when loss or values stop being finite; `stopped`, the
 /// checkpoint written, when the observer says so.
-TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult train_prompt(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options);
 
 /// The loss of one batch: mean cross-entropy of τ·cos(image, class) against the labels, a 0-d

@@ -30,8 +30,8 @@ TEST(Artifact, AllExtremesOfTheHeadComeBack) {
   prompt.tensors[0].plain[0] = -0.0f;
   prompt.tensors[0].plain[1] = 1e-45f;
   prompt.tensors[0].plain[2] = -3.4e38f;
-  prompt.position = StoredPosition::kFront;
-  prompt.half = StoredHalf::kNew;
+  prompt.position = ClassPosition::kFront;
+  prompt.half = ClassSubset::kNew;
   prompt.shots = 0xFFFFFFFF;
   prompt.seed = UINT64_MAX;
   prompt.initial_words.clear();
@@ -47,7 +47,9 @@ TEST(Artifact, OneBitOfFourByFiveHundredAndTwelveTakes260BytesAndTheFileAtMost40
   prompt.dataset = std::string(32, 'd');
   EXPECT_EQ(prompt.payload_bytes(), 260);
   EXPECT_LE(encode_prompt(prompt).size(), 400u);
-  EXPECT_EQ(encode_prompt(prompt).size(), 396u);  // as docs/artifact.md counts
+  EXPECT_EQ(encode_prompt(prompt).size(), 381u);  // as docs/artifact.md counts
+  prompt.base_model = "ViT-B/16";
+  EXPECT_EQ(encode_prompt(prompt).size(), 391u);
   EXPECT_EQ(examples::context({4, 512}, 4).payload_bytes(), 1024 + 32);
   EXPECT_EQ(examples::context({3, 3}, 3).payload_bytes(), 4 + 16);
   EXPECT_EQ(examples::context({4, 512}, 16).payload_bytes(), 4096);
@@ -116,15 +118,15 @@ TEST(Artifact, FieldsOutOfRangeAreNotWritten) {
   using P = TrainedPrompt;
   const P good = examples::prompt(1);
   EXPECT_EQ(refusal(good, [](P&) {}), "");
-  EXPECT_NE(refusal(good, [](P& p) { p.method = PromptMethod(200); }), "");
-  EXPECT_NE(refusal(good, [](P& p) { p.position = StoredPosition(3); }), "");
-  EXPECT_NE(refusal(good, [](P& p) { p.half = StoredHalf(3); }), "");
+  EXPECT_NE(refusal(good, [](P& p) { p.method = "nonesuch"; }), "");
+  EXPECT_NE(refusal(good, [](P& p) { p.position = ClassPosition(3); }), "");
+  EXPECT_NE(refusal(good, [](P& p) { p.half = ClassSubset(3); }), "");
   for (const int64_t bits : {-1, 0, 9, 15, 17, 33, 257}) {
     EXPECT_NE(refusal(good, [&](P& p) { p.bits = bits; }), "");
     EXPECT_NE(refusal(good, [&](P& p) { p.tensors[0].bits = bits; }), "");
   }
   for (const int64_t value : {int64_t{-1}, int64_t{0}, int64_t{1} << 40}) {
-    EXPECT_NE(refusal(good, [&](P& p) { p.n_ctx = value; }), "");
+    EXPECT_NE(refusal(good, [&](P& p) { p.n_ctx = value; }), "") << value;
     EXPECT_NE(refusal(good, [&](P& p) { p.width = value; }), "");
     EXPECT_NE(refusal(good, [&](P& p) { p.depth = value; }), "");
   }
@@ -185,8 +187,12 @@ TEST(Artifact, AClassSpecificPromptNeedsOneNameForEachOfItsContexts) {
   EXPECT_EQ(refusal(good, [](P&) {}), "");
   EXPECT_NE(refusal(good, [](P& p) { p.class_names.clear(); }), "");
   EXPECT_NE(refusal(good, [](P& p) { p.class_names.pop_back(); }), "");
-  EXPECT_NE(refusal(good, [](P& p) { p.class_specific = false; }), "");
-  EXPECT_NE(refusal(examples::prompt(1), [](P& p) { p.class_specific = true; }), "");
+  EXPECT_NE(refusal(good, [](P& p) { p.settings.clear(); }), "");
+  EXPECT_NE(refusal(examples::prompt(1),
+                    [](P& p) {
+                      p.settings = {{"class-specific", "true"}};
+                    }),
+            "");
 }
 
 }  // namespace

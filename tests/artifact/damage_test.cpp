@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "artifact/examples.h"
-#include "artifact/format.h"
+#include "artifact/impl/format.h"
+#include "artifact/method_examples.h"
 #include "qprompt/artifact.h"
 
 namespace qprompt {
@@ -91,7 +92,7 @@ TEST(ArtifactDamage, EachKindOfDamageSaysWhatItIs) {
   EXPECT_TRUE(says(refusal(bytes.substr(0, 40)), "cut short"));
   EXPECT_TRUE(says(refusal(bytes.substr(0, 300)), "damaged"));
   std::string newer = bytes;
-  newer[4] = 2;
+  newer[4] = 3;
   EXPECT_TRUE(says(refusal(newer), "made by a newer qprompt"));
   std::string flipped = bytes;
   flipped[100] = static_cast<char>(flipped[100] ^ 1);
@@ -104,33 +105,39 @@ TEST(ArtifactDamage, SealedLiesAboutTheHeadAreRefusedWithTheirByte) {
   EXPECT_TRUE(says(refusal(replaced(bytes, 6, 2, {0, 0})), "byte 6"));      // no tensors
   EXPECT_TRUE(says(refusal(replaced(bytes, 6, 2, "\xff\xff")), "byte 6"));  // 65535 tensors
   EXPECT_NE(refusal(replaced(bytes, 6, 2, {2, 0})), "");                    // one too few
-  EXPECT_TRUE(says(refusal(replaced(bytes, 12, 1, {9})), "method 9"));
-  EXPECT_NE(refusal(replaced(bytes, 13, 1, {3})), "");                 // position
-  EXPECT_NE(refusal(replaced(bytes, 14, 1, {3})), "");                 // half
-  EXPECT_TRUE(says(refusal(replaced(bytes, 15, 1, {2})), "byte 15"));  // flag
-  EXPECT_NE(refusal(replaced(bytes, 15, 1, {1})), "");                 // without names
-  EXPECT_NE(refusal(replaced(bytes, 16, 1, {9})), "");                 // bits
-  EXPECT_NE(refusal(replaced(bytes, 17, 1, {0})), "");                 // depth
-  EXPECT_NE(refusal(replaced(bytes, 18, 2, {5, 0})), "");              // n_ctx
-  EXPECT_NE(refusal(replaced(bytes, 20, 2, {0, 0})), "");              // width
+  EXPECT_TRUE(says(refusal(replaced(bytes, 12, 1, {9})), "stored form 9"));
+  EXPECT_TRUE(says(refusal(replaced(bytes, 12, 1, "\xff")), "its word is missing"));
+  EXPECT_NE(refusal(replaced(bytes, 13, 1, {3})), "");     // position
+  EXPECT_NE(refusal(replaced(bytes, 14, 1, {3})), "");     // class subset
+  EXPECT_NE(refusal(replaced(bytes, 15, 1, {9})), "");     // bits
+  EXPECT_NE(refusal(replaced(bytes, 16, 1, {0})), "");     // depth
+  EXPECT_NE(refusal(replaced(bytes, 17, 2, {5, 0})), "");  // n_ctx
+  EXPECT_NE(refusal(replaced(bytes, 19, 2, {0, 0})), "");  // width
+  EXPECT_TRUE(says(refusal(replaced(bytes, 37, 1, std::string("\x90\x00", 2))),
+                   "more bytes than it needs"));
 }
 
 TEST(ArtifactDamage, SealedLiesAboutATensorAreRefusedBeforeAnythingIsAllocated) {
-  // ctx: 50 length of the name, 51 name, 54 bits, 55 rank, 56 and 60 axes, 64 codes, 320 centres.
+  // ctx: 39 length of the name, 40 name, 43 bits, 44 rank, 45 and 46 axes, 48 codebooks, 49 codes,
+  // 305 centres.
   const std::string bytes = encode_prompt(examples::prompt(1));
-  const std::string most = "\xff\xff\xff\xff";
-  EXPECT_TRUE(says(refusal(replaced(bytes, 50, 4, std::string(1, '\0'))), "byte 50"));
-  EXPECT_NE(refusal(replaced(bytes, 50, 1, "\xff")), "");
-  EXPECT_NE(refusal(replaced(bytes, 51, 1, "C")), "");
-  EXPECT_NE(refusal(replaced(bytes, 54, 1, {16})), "");
-  EXPECT_NE(refusal(replaced(bytes, 54, 1, {0})), "");
-  EXPECT_TRUE(says(refusal(replaced(bytes, 55, 1, {5})), "byte 55"));
-  EXPECT_NE(refusal(replaced(bytes, 55, 1, {0})), "");
-  EXPECT_NE(refusal(replaced(bytes, 56, 8, most + most)), "");
-  EXPECT_NE(refusal(replaced(bytes, 56, 4, {0, 0, 0, 1})), "");  // 2^24 x 512 values
-  EXPECT_TRUE(says(refusal(replaced(bytes, 56, 4, {0, 0, 4, 0})), "bytes, and only"));  // 2^27
-  EXPECT_TRUE(says(refusal(replaced(bytes, 320, 4, {0, '\x3c', 0, '\xbc'})), "byte 64"));
-  EXPECT_NE(refusal(replaced(bytes, 322, 2, {0, 0x7c})), "");
+  const std::string most = "\xff\xff\xff\xff\x0f";
+  EXPECT_TRUE(says(refusal(replaced(bytes, 39, 4, std::string(1, '\0'))), "byte 39"));
+  EXPECT_NE(refusal(replaced(bytes, 39, 1, "\xff")), "");
+  EXPECT_NE(refusal(replaced(bytes, 40, 1, "C")), "");
+  EXPECT_NE(refusal(replaced(bytes, 43, 1, {16})), "");
+  EXPECT_NE(refusal(replaced(bytes, 43, 1, {0})), "");
+  EXPECT_TRUE(says(refusal(replaced(bytes, 44, 1, {5})), "byte 44"));
+  EXPECT_NE(refusal(replaced(bytes, 44, 1, {0})), "");
+  EXPECT_NE(refusal(replaced(bytes, 45, 3, most + most)), "");
+  EXPECT_NE(refusal(replaced(bytes, 45, 1, "\x80\x80\x80\x08")), "");  // 2^24 x 512 values
+  EXPECT_TRUE(says(refusal(replaced(bytes, 45, 1, "\x80\x80\x10")), "bytes, and only"));  // 2^27
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, {0})), "");   // no codebook
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, {3})), "");   // no divisor of the rows
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, {2})), "");   // not as the row says
+  EXPECT_NE(refusal(replaced(bytes, 48, 1, most)), "");  // more than there are values
+  EXPECT_TRUE(says(refusal(replaced(bytes, 305, 4, {0, '\x3c', 0, '\xbc'})), "byte 49"));
+  EXPECT_NE(refusal(replaced(bytes, 307, 2, {0, 0x7c})), "");
 }
 
 TEST(ArtifactDamage, NonZeroPaddingIsRefused) {
@@ -140,37 +147,111 @@ TEST(ArtifactDamage, NonZeroPaddingIsRefused) {
   prompt.tensors = {examples::context({1, 9}, 1)};
   std::string bytes = encode_prompt(prompt);
   EXPECT_EQ(refusal(sealed(bytes)), "");
-  bytes[65] = static_cast<char>(bytes[65] | 0x80);
+  bytes[49] = static_cast<char>(bytes[49] | 0x80);
   EXPECT_TRUE(says(refusal(sealed(bytes)), "not zero"));
 }
 
+/// A section with a short content.
+std::string section(int tag, const std::string& content) {
+  return std::string{static_cast<char>(tag), static_cast<char>(content.size())} + content;
+}
+/// A text behind its length.
+std::string counted(const std::string& text) { return static_cast<char>(text.size()) + text; }
+
+/// A file without sections, and the refusal of it with others.
+struct Sections {
+  std::string bytes;
+  explicit Sections(TrainedPrompt prompt) {
+    prompt.initial_words.clear();
+    prompt.dataset.clear();
+    prompt.class_names.clear();
+    bytes = encode_prompt(prompt);
+  }
+  std::string with(const std::string& sections) const {
+    return refusal(replaced(bytes, bytes.size() - 4, 0, sections));
+  }
+};
+
 TEST(ArtifactDamage, SectionsInDisorderTwiceUnknownEmptyOrOverlongAreRefused) {
-  TrainedPrompt prompt = examples::prompt(1);
-  prompt.initial_words.clear();
-  prompt.dataset.clear();
-  const std::string bytes = encode_prompt(prompt);
-  const size_t end = bytes.size() - 4;
-  const auto with = [&](const std::string& sections) {
-    return refusal(replaced(bytes, end, 0, sections));
+  const Sections file(examples::prompt(1));
+  const std::string words = section(3, "hi"), set = section(0x81, "x"),
+                    names = section(6, counted("a") + counted("b"));
+  EXPECT_EQ(file.with(words + names + set), "");
+  EXPECT_NE(file.with(names + words), "");
+  EXPECT_NE(file.with(words + words), "");
+  EXPECT_NE(file.with(section(0, "a")), "");
+  for (const int tag : {8, 9, 64, 127, 128}) {
+    EXPECT_TRUE(says(file.with(words + section(tag, "a")), cat("section ", tag, " is not known")));
+  }
+  EXPECT_NE(file.with(section(3, "")), "");
+  EXPECT_NE(file.with(section(6, "")), "");
+  EXPECT_NE(file.with(section(6, std::string(1, '\0'))), "");
+  EXPECT_NE(file.with({3}), "");
+  EXPECT_NE(file.with({3, 5, 'h', 'i'}), "");
+  EXPECT_TRUE(says(file.with(std::string("\x03\x82\x00hi", 5)), "more bytes than it needs"));
+  EXPECT_NE(file.with("\x03\xff\xff\xff\xff\x7fhi"), "");
+  EXPECT_NE(file.with("\x03\xff\xff\xff\xff\xff\x01hi"), "");
+  EXPECT_NE(file.with({6, 4, 1, 'a', 2, 'b'}), "");           // runs over the section
+  EXPECT_NE(file.with(std::string{6, 2, 2, 'a'} + set), "");  // and into the next one
+  EXPECT_NE(file.with({3, 1, '\x07'}), "");
+  EXPECT_NE(file.with({3, 1, '\x80'}), "");
+}
+
+TEST(ArtifactDamage, AnUnknownSectionThatIsHarmlessIsSkippedAndKept) {
+  const Sections file(examples::prompt(1));
+  const std::string more = section(0x83, "later") + section(0xff, "");
+  EXPECT_EQ(file.with(section(0x81, "set") + more), "");
+  const std::string bytes = replaced(file.bytes, file.bytes.size() - 4, 0, more);
+  EXPECT_EQ(encode_prompt(decode_prompt(bytes, "x")), bytes);
+}
+
+TEST(ArtifactDamage, AMethodsWordThatIsNotOfTheStoredFormIsRefused) {
+  const Sections file(examples::prompt(1));
+  EXPECT_TRUE(says(file.with(section(1, "maple")), "the head says 0"));
+  EXPECT_TRUE(says(file.with(section(1, "coop")), "is that of the stored form"));
+  EXPECT_TRUE(says(file.with(section(1, "nonesuch")), "'nonesuch' is no method here"));
+  const Sections outside(examples::prompt(1));
+  std::string bytes = replaced(outside.bytes, 12, 1, "\xff");
+  bytes = replaced(bytes, bytes.size() - 4, 0, section(1, "nonesuch"));
+  EXPECT_TRUE(says(refusal(bytes), "add_method"));
+}
+
+TEST(ArtifactDamage, OptionsThatAreNotTheMethodsOrNotCanonicalAreRefused) {
+  const auto options = [](const std::string& name, const std::string& value) {
+    return section(2, counted(name) + counted(value));
   };
-  const std::string words = {1, 2, 'h', 'i'}, set = {2, 1, 'x'}, names = {3, 4, 1, 'a', 1, 'b'};
-  EXPECT_EQ(with(words + set + names), "");
-  EXPECT_NE(with(set + words), "");
-  EXPECT_NE(with(words + words), "");
-  EXPECT_NE(with({0, 1, 'a'}), "");
-  EXPECT_TRUE(says(with(words + std::string{9, 1, 'a'}), "section 9 does not exist"));
-  EXPECT_NE(with({1, 0}), "");
-  EXPECT_NE(with({3, 0}), "");
-  EXPECT_NE(with({3, 1, 0}), "");
-  EXPECT_NE(with({1}), "");
-  EXPECT_NE(with({1, 5, 'h', 'i'}), "");
-  EXPECT_TRUE(says(with(std::string("\x01\x82\x00hi", 5)), "more bytes than it needs"));
-  EXPECT_NE(with("\x01\xff\xff\xff\xff\x7fhi"), "");
-  EXPECT_NE(with("\x01\xff\xff\xff\xff\xff\x01hi"), "");
-  EXPECT_NE(with({3, 4, 1, 'a', 2, 'b'}), "");             // runs over the section
-  EXPECT_NE(with(std::string{3, 2, 2, 'a'} + words), "");  // and into the next one
-  EXPECT_NE(with({1, 1, '\x07'}), "");
-  EXPECT_NE(with({1, 1, '\x80'}), "");
+  const Sections file(examples::prompt(1));
+  EXPECT_TRUE(says(file.with(options("class-specific", "true")), "needs their names"));
+  EXPECT_TRUE(says(file.with(options("class-specific", "false")), "should be left out"));
+  EXPECT_NE(file.with(options("class-specific", "maybe")), "");
+  EXPECT_TRUE(says(file.with(options("n-ctx", "4")), "is no option that a file of CoOp"));
+  EXPECT_TRUE(says(file.with(options("vision-ctx", "4")), "is no option that a file of CoOp"));
+  EXPECT_NE(file.with(section(2, "")), "");
+  EXPECT_NE(file.with(section(2, counted("class-specific"))), "");
+  const std::string bytes = encode_prompt(examples::ivlp());
+  const std::string said = counted("vision-ctx") + counted("5");
+  const size_t at = bytes.find(said);
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_TRUE(says(refusal(replaced(bytes, at, said.size(), counted("vision-ctx") + counted("0"))),
+                   "left open"));
+  EXPECT_NE(refusal(replaced(bytes, at + said.size() - 1, 1, "6")), "");
+}
+
+TEST(ArtifactDamage, RuleTemperatureAndFeaturesOutOfTheirRangeAreRefused) {
+  const Sections file(examples::prompt(1));
+  EXPECT_EQ(file.with(section(4, {2})), "");
+  EXPECT_NE(file.with(section(4, {0})), "");  // the method's own
+  EXPECT_NE(file.with(section(4, {9})), "");
+  EXPECT_TRUE(says(file.with(section(4, {3})), "needs their names"));
+  EXPECT_EQ(file.with(section(5, std::string("\x00\x00\xc8\x42", 4))), "");
+  EXPECT_NE(file.with(section(5, std::string("\x00\x00\x00\x00", 4))), "");
+  EXPECT_NE(file.with(section(5, std::string("\x00\x00\xc0\x7f", 4))), "");
+  EXPECT_NE(file.with(section(5, std::string("\x00\x00\xc8", 3))), "");
+  EXPECT_EQ(file.with(section(7, {1, 1, 0, 0x3c, 0})), "");
+  EXPECT_NE(file.with(section(7, {1, 1, 0, 0x3c})), "");     // no label
+  EXPECT_NE(file.with(section(7, {1, 1, 0, 0x7c, 0})), "");  // infinite
+  EXPECT_NE(file.with(section(7, {0, 1})), "");
+  EXPECT_NE(file.with(section(7, "\xff\xff\xff\xff\x0f\xff\xff\xff\xff\x0f")), "");
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ inline TrainedPrompt prompt(int64_t bits) {
   prompt.bits = bits;
   prompt.shots = 16;
   prompt.seed = 1;
-  prompt.half = StoredHalf::kBase;
+  prompt.half = ClassSubset::kBase;
   for (size_t i = 0; i < prompt.fingerprint.size(); ++i) {
     prompt.fingerprint[i] = static_cast<uint8_t>(17 * i);
   }
@@ -71,11 +71,11 @@ inline TrainedPrompt class_specific() {
   TrainedPrompt prompt = examples::prompt(2);
   prompt.n_ctx = 2;
   prompt.width = 8;
-  prompt.position = StoredPosition::kMiddle;
-  prompt.class_specific = true;
+  prompt.position = ClassPosition::kMiddle;
+  prompt.settings = {{"class-specific", "true"}};
   prompt.shots = 0;
   prompt.seed = 0xFEDCBA9876543210u;
-  prompt.half = StoredHalf::kAll;
+  prompt.half = ClassSubset::kAll;
   prompt.tensors = {context({3, 2, 8}, 2)};
   prompt.initial_words.clear();
   prompt.dataset = "Données";

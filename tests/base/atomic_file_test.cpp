@@ -143,7 +143,7 @@ TEST(AtomicFileTest, DevicesStayWhatTheyAre) {
   TempFolder folder;
   fs::create_symlink("/dev/null", folder / "null");
   write_file_atomic(folder / "null", "x");
-  struct stat info{};
+  struct stat info {};
   ASSERT_EQ(::stat("/dev/null", &info), 0);
   EXPECT_TRUE(S_ISCHR(info.st_mode) && fs::is_symlink(folder / "null"));
   fs::create_symlink("/dev/full", folder / "full");

@@ -17,9 +17,8 @@ TEST(JsonTest, MembersKeepTheirOrderInOneLineOrIndented) {
   value["empty"] = JsonValue::array();
   value["object"] = JsonValue::object();
   value["grown"].push_back({{"x", int64_t{-3}}});
-  EXPECT_EQ(value.text(),
-            R"({"b":1,"a":"text","none":null,"yes":true,"list":[1.0,0.5],"empty":[],)"
-            R"("object":{},"grown":[{"x":-3}]})");
+  EXPECT_EQ(value.text(), R"({"b":1,"a":"text","none":null,"yes":true,"list":[1.0,0.5],"empty":[],)"
+                          R"("object":{},"grown":[{"x":-3}]})");
   EXPECT_EQ((JsonValue{{"a", std::vector<int>{1, 2}}, {"b", JsonValue::array()}}.text(2)),
             "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": []\n}");
 }
@@ -29,9 +28,9 @@ TEST(JsonTest, ANameStandsOnceWithItsLastValue) {
 }
 
 TEST(JsonTest, NumbersReadBackExactlyAndOthersAreNull) {
-  for (const double value : {0.0, -0.0, 1.0, 100.0, 0.1, 1.0 / 3, 62.5, 1e-5, 1.234e-5, 9.9e-6,
-                             1e14, 1e15, 1e16, 123456789012345.0, 1e22, 1e300, 5e-324,
-                             std::numeric_limits<double>::max()}) {
+  for (const double value :
+       {0.0, -0.0, 1.0, 100.0, 0.1, 1.0 / 3, 62.5, 1e-5, 1.234e-5, 9.9e-6, 1e14, 1e15, 1e16,
+        123456789012345.0, 1e22, 1e300, 5e-324, std::numeric_limits<double>::max()}) {
     const std::string text = JsonValue(value).text();
     EXPECT_EQ(nlohmann::json::parse(text).get<double>(), value) << text;
     EXPECT_TRUE(nlohmann::json::parse(text).is_number_float()) << text;

@@ -136,7 +136,12 @@ TEST(PathStreamTest, LinesLoseTheirEndsAndNothingElse) {
 
 TEST(PathStreamTest, NulEndsAPathOnlyWhereItWasSaid) {
   EXPECT_EQ(paths_of({"a\nb\0 c\0\0d", 9}, true), (Names{"a\nb", " c", "d"}));
-  EXPECT_NE(why_not([] { paths_of({"a\0b\0", 4}); }, ErrorKind::kUsage).find("-0"),
+  EXPECT_NE(why_not(
+                [] {
+                  paths_of({"a\0b\0", 4});
+                },
+                ErrorKind::kUsage)
+                .find("-0"),
             std::string::npos);
 }
 

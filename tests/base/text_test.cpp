@@ -75,9 +75,10 @@ TEST(TomlDepthTest, DottedKeysAndNestedValuesAreCountedOutsideStrings) {
     for (int i = 0; i < times; ++i) text += one;
     return text;
   };
-  const std::string fine = "a.b.c = 1.5  # " + many(".", 1000) + "\n[x.y]\nv = [[1.0, 2.0], {k = 3}]\n" +
-                           "s = \"" + many(".[", 500) + "\"\nt = \"\"\"\n" + many("[.", 500) +
-                           "\"\"\"\nl = '" + many("{", 500) + "'\nn = [" + many("1.5, ", 1000) + "]\n";
+  const std::string fine = "a.b.c = 1.5  # " + many(".", 1000) +
+                           "\n[x.y]\nv = [[1.0, 2.0], {k = 3}]\n" + "s = \"" + many(".[", 500) +
+                           "\"\nt = \"\"\"\n" + many("[.", 500) + "\"\"\"\nl = '" + many("{", 500) +
+                           "'\nn = [" + many("1.5, ", 1000) + "]\n";
   check_toml_depth(fine, "f");
   for (const std::string& deep :
        {many("a.", 100000) + "a = 1", "[" + many("a.", 100) + "a]", "x = " + many("[", 100),

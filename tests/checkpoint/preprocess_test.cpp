@@ -40,7 +40,8 @@ class Preprocess : public ::testing::Test {
   ClipConfig with(const json& changes, const std::string& name = "preprocessor_config.json") {
     json file = usual_;
     file.update(changes);
-    write_all(folder_ / name, name[3] == 'c' ? json{{"image_processor", file}}.dump() : file.dump());
+    write_all(folder_ / name,
+              name[3] == 'c' ? json{{"image_processor", file}}.dump() : file.dump());
     return Clip::load(folder_.path(), with_test_vocabulary()).config();
   }
   void expect_refused(const json& changes, const std::string& name) {

@@ -8,13 +8,13 @@
 namespace qprompt {
 namespace {
 
+using checkpoint::Tensors;
 using testing_support::error_of;
 using testing_support::expect_contains;
 using testing_support::oracle_file;
 using testing_support::read_all;
 using testing_support::with_test_vocabulary;
 using testing_support::write_all;
-using checkpoint::Tensors;
 
 class Wrappers : public ::testing::Test {
  protected:

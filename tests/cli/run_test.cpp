@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/runtime.h"
 #include "support/run.h"
 
 namespace qprompt::testing_support {

@@ -50,6 +50,31 @@ TEST(WordsTest, EveryOptionMayComeFromTheEnvironment) {
   EXPECT_TRUE(has(bad.err, "QPROMPT_SEED")) << bad.err;
 }
 
+TEST(WordsTest, AFileOfSettingsHoldsForTheCommandsOfItsFolder) {
+  TempFolder folder;
+  const auto sample = [&](const std::string& settings, const std::string& more = "") {
+    write_all(folder / "qprompt.toml", settings);
+    return run_shell("cd " + folder.path() + " && " + command_line({"data", "sample", "--json"}) +
+                     more);
+  };
+  const std::string data = "data = '" + demo_data() + "'\nquiet = true\n";
+  const RunResult one = sample(data + "[data.sample]\nshots = 1\n");
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(
+      one.out,
+      run({"data", "sample", "--json", "--quiet", "--data", demo_data(), "--shots", "1"}).out);
+  EXPECT_EQ(sample(data + "shots = 2\n[data.sample]\nshots = 1\n").out, one.out);
+  EXPECT_EQ(sample(data + "shots = 2\n", " --shots 1").out, one.out);
+  const RunResult unknown = sample(data + "shotz = 2\n");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_TRUE(has(unknown.err, "did you mean 'shots'")) << unknown.err;
+  EXPECT_EQ(sample("[trian]\nshots = 1\n").code, 2);
+  EXPECT_EQ(sample("config = 'x'\n").code, 2);
+  EXPECT_EQ(sample("shots = \n").code, 3);
+  EXPECT_EQ(sample("nonsense", " --config none --data " + demo_data() + " --shots 1 --quiet").out,
+            one.out);
+}
+
 TEST(WordsTest, BashCompletesCommandsAndOptions) {
   TempFolder folder;
   ASSERT_EQ(run({"completion", "--out", folder.path()}).code, 0);

@@ -194,13 +194,6 @@ TEST(Templates, AreCoOpsZeroShotOnes) {
   for (const auto& [name, text] : cases) EXPECT_EQ(default_template(name), text) << name;
 }
 
-TEST(Templates, AreFilledWithSpacesForUnderscores) {
-  EXPECT_EQ(fill_template("a photo of a {}.", "yin_yang"), "a photo of a yin yang.");
-  EXPECT_EQ(fill_template("{} texture.", "bubbly"), "bubbly texture.");
-  EXPECT_EQ(fill_template("my_own {} and {}", "{}_x"), "my_own {} x and {} x");
-  expect_error(ErrorKind::kUsage, {"'a photo' has no '{}'"}, [] { fill_template("a photo", "x"); });
-}
-
 TEST(Templates, AllFifteenSetsAreKnown) {
   Paths configs;
   for (const DatasetInfo& info : known_datasets()) configs.push_back(info.config);

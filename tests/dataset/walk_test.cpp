@@ -56,9 +56,11 @@ TEST(Walk, WhatSystemsLeaveInFoldersIsNoClassAndNoImage) {
 }
 
 TEST(Walk, PartsOfASplitHaveSeveralNames) {
-  for (const auto& [train, val, test] : std::vector<std::array<std::string, 3>>{
-           {"train", "valid", "test"}, {"Train", "Val", "Test"}, {"training", "dev", "testing"},
-           {"TRAIN", "validation", "TEST"}}) {
+  for (const auto& [train, val, test] :
+       std::vector<std::array<std::string, 3>>{{"train", "valid", "test"},
+                                               {"Train", "Val", "Test"},
+                                               {"training", "dev", "testing"},
+                                               {"TRAIN", "validation", "TEST"}}) {
     SCOPED_TRACE(train);
     TempFolder folder;
     for (const std::string& name : {train, val, test}) {

@@ -83,8 +83,7 @@ std::string contents(const std::string& path) {
         "SELECT * FROM wanted_scores ORDER BY experiment, ordinal, position",
         "SELECT * FROM wanted_blobs ORDER BY experiment, ordinal, blob",
         "SELECT * FROM trainings ORDER BY id", "SELECT * FROM test_lists ORDER BY digest",
-        "SELECT * FROM scores ORDER BY id",
-        "SELECT id FROM blobs ORDER BY id",
+        "SELECT * FROM scores ORDER BY id", "SELECT id FROM blobs ORDER BY id",
         "SELECT * FROM blobs WHERE id LIKE '%/prompt' ORDER BY id"}) {
     Statement rows = database.prepare(sql);
     int64_t n = 0;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "dataset/catalogue.h"
-#include "dataset/readers.h"
+#include "dataset/impl/catalogue.h"
+#include "dataset/impl/readers.h"
 #include "qprompt/eval.h"
 #include "qprompt/train.h"
 #include "support/miniatures.h"

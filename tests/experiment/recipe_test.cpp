@@ -1,7 +1,7 @@
 // What a recipe may say, and what is refused, with the line.
+#include "experiment/recipe.h"
 #include "base/statistics.h"
 #include "experiment/published.h"
-#include "experiment/recipe.h"
 
 #include "experiment/support.h"
 
@@ -16,11 +16,11 @@ class RecipeTest : public ::testing::Test {
     return read_recipe(request_of(write_recipe(folder_, lines)));
   }
   /// The message of the refusal; two lines stand before `lines`.
-  std::string refusal(const std::string& lines) {
+  std::string refusal(const std::string& lines, ErrorKind kind = ErrorKind::kContent) {
     try {
       read(lines);
     } catch (const Error& e) {
-      EXPECT_EQ(e.kind(), ErrorKind::kContent) << e.what();
+      EXPECT_EQ(e.kind(), kind) << e.what();
       return e.what();
     }
     return "it was accepted";
@@ -73,10 +73,24 @@ TEST_F(RecipeTest, UnknownKeysAreRefusedWithTheirLine) {
   expect_in(refusal(good + "epochs = 3"), {"recipe.toml:5", "unknown key 'epochs'", "seeds"});
   expect_in(refusal(good + "[options]\nepohcs = 3"), {":6", "unknown key 'epohcs'", "epochs"});
   expect_in(refusal(good + "[options]\nbits = 3"), {":6", "unknown key 'bits'"});
-  expect_in(refusal(good + "[method.coop]\nschedule = \"once\""), {":6", "'schedule'"});
   expect_in(refusal(good + "[method.qcoop]\nepochs = 1"), {"[method.qcoop]", "methods"});
   expect_in(refusal(good + "[dataset.dtd]\nepochs = 1"), {"[dataset.dtd]"});
   expect_in(refusal(good + "[shot.8]\nepochs = 1"), {"[shot.8]"});
+}
+
+TEST_F(RecipeTest, OptionsThatServeNoMethodAreRefusedByName) {
+  const std::string good = "datasets = [\"garments\"]\nmethods = [\"coop\"]\n";
+  const auto useless = [&](const std::string& lines) {
+    return refusal(good + lines, ErrorKind::kUsage);
+  };
+  expect_in(useless("[method.coop]\nschedule = \"once\""), {":6", "'schedule'", "CoOp"});
+  expect_in(useless("[method.coop]\ndepth = 3"), {":6", "'depth'", "CoOp", "MaPLe"});
+  expect_in(useless("[options]\nvision-ctx = 3"), {":6", "'vision-ctx'", "CoOp", "IVLP"});
+  expect_in(useless("[shot.16]\nrecluster-kl = 1"), {":6", "'recluster-kl'", "CoOp"});
+  // One that serves another method of the recipe is that one's.
+  EXPECT_NO_THROW(
+      read("datasets = [\"garments\"]\nmethods = [\"coop\", \"qmaple\"]\n"
+           "[options]\ndepth = 1\nschedule = \"once\""));
 }
 
 TEST_F(RecipeTest, WrongValuesAreRefusedWithTheirLine) {

@@ -68,6 +68,53 @@ TEST_F(SharingTest, TwoProcessesAtOnceDoEachTrainingOnce) {
   EXPECT_EQ(read_all(folder_ / "a"), read_all(folder_ / "b"));
 }
 
+TEST_F(SharingTest, TheDemoARecipeAndAStudyAskForOneTraining) {
+  namespace fs = std::filesystem;
+  fs::create_directories(folder_ / "demo");
+  fs::create_directory_symlink(fs::path(demo_clip()).parent_path(), folder_ / "demo/clip");
+  copy_some_images(folder_ / "demo/data", 6, 4, 3);
+  write_all(folder_ / "demo/demo.toml",
+            "methods = [\"zero-shot\", \"coop\", \"qcoop\"]\nshots = [2]\nseeds = [1]\n"
+            "datasets = [\"garments\"]\n[folders]\ngarments = \"data\"\n"
+            "[options]\nepochs = 2\nbatch = 4\n");
+  const RunResult demo = run_shell("QPROMPT_DEMO=" + quote(folder_ / "demo") + " " +
+                                   command_line({"demo", "--quiet", "--json"}));
+  ASSERT_EQ(demo.code, 0) << demo.err;
+  EXPECT_EQ(trained(), 2);
+  const int64_t attempts = count("SELECT count(*) FROM attempts");
+  const RunResult recipe = run({"run", folder_ / "demo/demo.toml", "--clip", demo_clip(),
+                                "--threads", "2", "--quiet", "--json"});
+  ASSERT_EQ(recipe.code, 0) << recipe.err;
+  EXPECT_EQ(trained(), 2);
+  EXPECT_EQ(count("SELECT count(*) FROM attempts"), attempts) << "nothing was left to do";
+  const RunResult study = run({"study",
+                               "--parts",
+                               "bits",
+                               "--bits",
+                               "1",
+                               "--seeds",
+                               "1",
+                               "--shots",
+                               "2",
+                               "--epochs",
+                               "2",
+                               "--batch",
+                               "4",
+                               "--clip",
+                               demo_clip(),
+                               "--data",
+                               folder_ / "demo/data",
+                               "--jobs",
+                               "2",
+                               "--threads",
+                               "1",
+                               "--out",
+                               folder_ / "study",
+                               "--quiet"});
+  ASSERT_EQ(study.code, 0) << study.err;
+  EXPECT_EQ(trained(), 2) << "CoOp and QCoOp at 1 bit were there";
+}
+
 TEST_F(SharingTest, CopiesOfPromptsAndRecordsGoWhereTheyAreAsked) {
   std::vector<std::string> words = base_to_new("1");
   words.insert(words.end(), {"--out", folder_ / "copies"});

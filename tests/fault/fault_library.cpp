@@ -22,7 +22,7 @@
 namespace {
 
 std::atomic<long> seen{0};
-std::atomic<bool> tracked[4096];  // descriptors of files below the root
+std::atomic<bool> tracked[4096];   // descriptors of files below the root
 thread_local bool inside = false;  // our own use of files does not count
 
 template <class Function>

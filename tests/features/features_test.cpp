@@ -6,8 +6,8 @@
 
 #include <filesystem>
 
-#include "features/cache_folder.h"
-#include "features/contents.h"
+#include "features/impl/cache_folder.h"
+#include "features/impl/contents.h"
 #include "qprompt/features.h"
 #include "support/tiny_clip.h"
 

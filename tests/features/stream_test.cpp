@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 
-#include "features/stream.h"
+#include "features/impl/stream.h"
 #include "qprompt/features.h"
 #include "support/tiny_clip.h"
 

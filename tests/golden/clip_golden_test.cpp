@@ -1,8 +1,9 @@
 // Features, logits, pixels and tokens against the reference implementation's.
 #include "golden/oracle.h"
 
+#include "learner/learner.h"
+#include "learner/texts.h"
 #include "qprompt/image.h"
-#include "qprompt/prompt.h"
 
 namespace qprompt {
 namespace {
@@ -17,7 +18,8 @@ at::Tensor own_pixels(const nlohmann::json& oracle, const ClipConfig& config) {
   std::vector<at::Tensor> pixels;  // (3, R, R)
   for (const std::string name : oracle.at("images")) {
     const Image image = read_image(file("images/" + name), DecodeOptions{});
-    pixels.push_back(to_pixels(test_view(image, config.image_size, config.transform), config.normalization));
+    pixels.push_back(
+        to_pixels(test_view(image, config.image_size, config.transform), config.normalization));
   }
   return at::stack(pixels);
 }

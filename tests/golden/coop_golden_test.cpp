@@ -1,7 +1,7 @@
 // CoOp in its five variants: features, logits, loss, and the gradient of the context.
 #include "golden/oracle.h"
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 
 namespace qprompt {
 namespace {
@@ -28,13 +28,13 @@ TEST_P(GoldenCoOp, FeaturesLogitsLossAndGradientAreTheReferences) {
   const auto names = golden::read_json(golden::file("oracle.json"))
                          .at("class_names")
                          .get<std::vector<std::string>>();
-  ContextOptions options;
-  options.init_words = variant.words;
-  options.position = variant.position;
-  options.class_specific = variant.class_specific;
+  MethodOptions options("coop");
+  options.set("init", variant.words);
+  options.set("class-position", position_name(variant.position));
+  options.set("class-specific", std::string(variant.class_specific ? "true" : "false"));
   const at::Tensor ctx = expected(".ctx").clone().requires_grad_();  // (M, D) or (C, M, D)
-  options.n_ctx = ctx.size(-2);
-  const auto learner = make_coop(clip, names, options);
+  options.set("n-ctx", ctx.size(-2));
+  const auto learner = make_learner(clip, names, options);
   const at::Tensor text = clip.encode_text(learner->prompts({ctx}));  // (C, E)
   const at::Tensor logits = golden::logits_of(clip, oracle.at("image_features"), text);
   const at::Tensor loss = at::cross_entropy_loss(logits, oracle.at("labels").to(at::kLong));
@@ -56,7 +56,7 @@ TEST(GoldenCoOpStart, WordsStartFromTheirEmbeddings) {
       read_weights(golden::file("oracle_training.safetensors")).at("ctx_initial");  // (M, D)
   const Clip clip = golden::load(golden::any_layout());
   Rng rng(1);
-  const auto values = make_coop(clip, {"thing"}, ContextOptions{})->initial_values(rng);
+  const auto values = make_learner(clip, {"thing"}, MethodOptions())->initial_values(rng);
   EXPECT_TRUE(at::equal(values.at(0), initial));
 }
 

@@ -1,7 +1,7 @@
 // MaPLe and CoCoOp: features, logits, loss, and the gradients of everything that they learn.
 #include "golden/oracle.h"
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 
 namespace qprompt {
 namespace {
@@ -32,10 +32,9 @@ TEST(GoldenMaPLe, FeaturesLogitsLossAndAllGradientsAreTheReferences) {
   const WeightStore maple = read_weights(golden::file("oracle_maple.safetensors"));
   const WeightStore oracle = read_weights(golden::file("oracle.safetensors"));
   const Clip clip = golden::load(golden::any_layout());
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
-  options.n_ctx = std::stoll(maple.metadata.at("n_ctx"));
-  options.depth = std::stoll(maple.metadata.at("depth"));
+  MethodOptions options("maple");
+  options.set("n-ctx", std::stoll(maple.metadata.at("n_ctx")));
+  options.set("depth", std::stoll(maple.metadata.at("depth")));
   const auto learner = make_learner(clip, class_names(), options);
   std::vector<at::Tensor> values;
   for (const ParameterSpec& spec : learner->parameters()) {
@@ -73,10 +72,9 @@ TEST(GoldenMaPLe, WithoutAGraphTheFeaturesAreTheSame) {
   const WeightStore maple = read_weights(golden::file("oracle_maple.safetensors"));
   const WeightStore oracle = read_weights(golden::file("oracle.safetensors"));
   const Clip clip = golden::load(golden::any_layout());
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
-  options.n_ctx = std::stoll(maple.metadata.at("n_ctx"));
-  options.depth = std::stoll(maple.metadata.at("depth"));
+  MethodOptions options("maple");
+  options.set("n-ctx", std::stoll(maple.metadata.at("n_ctx")));
+  options.set("depth", std::stoll(maple.metadata.at("depth")));
   const auto learner = make_learner(clip, class_names(), options);
   std::vector<at::Tensor> values;
   for (const ParameterSpec& spec : learner->parameters()) {
@@ -97,8 +95,7 @@ TEST(GoldenCoCoOp, LogitsLossAndAllGradientsAreTheReferences) {
   const WeightStore oracle = read_weights(golden::file("oracle.safetensors"));
   if (!oracle.contains("cocoop.ctx")) GTEST_SKIP() << "CoCoOp is not there";
   const Clip clip = golden::load(golden::any_layout());
-  ContextOptions options;
-  options.kind = PromptKind::kCoCoOp;
+  MethodOptions options("cocoop");
   const auto learner = make_learner(clip, class_names(), options);
   const std::vector<std::string> names{"ctx", "meta_net.linear1.weight", "meta_net.linear1.bias",
                                        "meta_net.linear2.weight", "meta_net.linear2.bias"};

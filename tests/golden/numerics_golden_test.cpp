@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "golden/oracle.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {
@@ -68,7 +68,8 @@ std::string known_bits(const std::string& key) {
 // A change that moves bits raises kNumerics and writes the new line here; one that should move none
 // does neither, and this holds.
 TEST(GoldenNumerics, TheNumberStandsForTheBits) {
-  const std::string key = cat(kNumerics, " | ", TORCH_VERSION, " | ", processor(), " | ", Clip::product(), " | ");
+  const std::string key =
+      cat(kNumerics, " | ", TORCH_VERSION, " | ", processor(), " | ", Clip::product(), " | ");
   const std::string bits = bits_here(), known = known_bits(key);
   if (known.empty()) {
     GTEST_SKIP() << "no bits are known for this machine; the line would be\n" << key << bits;

@@ -17,11 +17,15 @@ std::vector<std::string> oracle_names() {
 
 at::Tensor unit(const at::Tensor& rows) { return rows / rows.norm(2, -1, true); }
 
-Objective objective_of(std::vector<TermUse> terms, const std::string& rule = "sum") {
-  ObjectiveOptions options;
-  options.terms = std::move(terms);
-  options.gradient_rule = rule;
-  return make_objective(options);
+/// An objective of these terms, as a row with them has it.
+Objective objective_of(std::vector<TermUse> terms) {
+  static int rows = 0;
+  Method row = find_method("coop");
+  row.word = row.label = cat("golden-", ++rows);
+  row.stored_form = kOutsideForm;
+  row.objective = std::move(terms);
+  add_method(row);
+  return make_objective(MethodOptions(row.word));
 }
 
 std::vector<at::Tensor> leaves_of(const std::vector<at::Tensor>& values) {
@@ -61,10 +65,10 @@ TEST(GoldenObjective, KgCoOpsCosineTermAndItsThreeSteps) {
   QPROMPT_NEEDS_VOCABULARY();
   const WeightStore truth = read_weights(golden::file("oracle_kgcoop.safetensors"));
   const Clip clip = golden::load(golden::any_layout());
-  ContextOptions context;
-  context.n_ctx = std::stoll(truth.metadata.at("n_ctx"));
-  context.init_words.clear();
-  const auto learner = make_coop(clip, oracle_names(), context);
+  MethodOptions options("coop");
+  options.set("n-ctx", truth.metadata.at("n_ctx"));
+  options.set("init", "");
+  const auto learner = make_learner(clip, oracle_names(), options);
   const Model model{clip, *learner, {}, {}, unit(truth.at("reference_text_features"))};
   const Batch batch{unit(truth.at("image_features")), {}, truth.at("labels").to(at::kLong)};
   const Objective whole =
@@ -73,8 +77,7 @@ TEST(GoldenObjective, KgCoOpsCosineTermAndItsThreeSteps) {
   const Step step = gradients_of(model, whole, leaves_of(values), batch);
   EXPECT_NEAR(step.loss / truth.at("loss").item<double>(), 1, 1e-4);
   EXPECT_LT(golden::relative_error(step.gradients[0], truth.at("grad.ctx")), 1e-3);
-  const Step term =
-      gradients_of(model, objective_of({{"cosine-text"}}), leaves_of(values), batch);
+  const Step term = gradients_of(model, objective_of({{"cosine-text"}}), leaves_of(values), batch);
   EXPECT_NEAR(term.loss / truth.at("loss.kg").item<double>(), 1, 1e-4);
   const auto losses = three_steps(model, whole, truth, values, batch);
   for (int64_t s = 0; s < 3; ++s) {
@@ -105,14 +108,13 @@ TEST(GoldenObjective, ProGradsDivergenceIsItsLossButForTheEntropy) {
   input.teacher_image = unit(truth.at("image_features"));
   input.teacher_text = unit(truth.at("reference_text_features"));
   const at::Tensor teacher = truth.at("zero_shot_logits");  // (B, C)
-  input.logit_scale = (teacher.norm() / at::mm(input.teacher_image, input.teacher_text.t()).norm())
-                          .item<double>();
+  input.logit_scale =
+      (teacher.norm() / at::mm(input.teacher_image, input.teacher_text.t()).norm()).item<double>();
   const at::Tensor log_q = at::log_softmax(teacher, 1);  // (B, C)
   const double entropy = -(log_q.exp() * log_q).sum(1).mean().item<double>();
   const double ours = kl_term(input).item<double>() + entropy;
   EXPECT_NEAR(ours / truth.at("aligned.loss.kl").item<double>(), 1, 1e-4);
-  EXPECT_NEAR(cross_entropy_term(input).item<double>() /
-                  truth.at("aligned.loss.ce").item<double>(),
+  EXPECT_NEAR(cross_entropy_term(input).item<double>() / truth.at("aligned.loss.ce").item<double>(),
               1, 1e-4);
 }
 
@@ -130,15 +132,13 @@ TEST(GoldenObjective, PromptSrcsFourTermsAndTheirThreeSteps) {
   QPROMPT_NEEDS_VOCABULARY();
   const WeightStore truth = read_weights(golden::file("oracle_promptsrc.safetensors"));
   const WeightStore oracle = read_weights(golden::file("oracle.safetensors"));
-  const auto number = [&](const char* key) { return std::stoll(truth.metadata.at(key)); };
   const Clip clip = golden::load(golden::any_layout());
-  ContextOptions context;
-  context.kind = PromptKind::kIvlp;
-  context.n_ctx = number("n_ctx_text");
-  context.depth = number("depth_text");
-  context.vision_ctx = number("n_ctx_vision");
-  context.vision_depth = number("depth_vision");
-  const auto learner = make_learner(clip, oracle_names(), context);
+  MethodOptions options("ivlp");
+  options.set("n-ctx", truth.metadata.at("n_ctx_text"));
+  options.set("depth", truth.metadata.at("depth_text"));
+  options.set("vision-ctx", truth.metadata.at("n_ctx_vision"));
+  options.set("vision-depth", truth.metadata.at("depth_vision"));
+  const auto learner = make_learner(clip, oracle_names(), options);
   const Model model{clip, *learner, {}, {}, unit(truth.at("frozen_text_features_mean"))};
   const Batch batch{{}, oracle.at("preprocessed"), truth.at("labels").to(at::kLong)};
   std::vector<at::Tensor> values;

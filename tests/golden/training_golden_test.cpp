@@ -1,6 +1,6 @@
 // Ten training steps and the learning rates of the reference.
 #include "golden/oracle.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "qprompt/train.h"
 
 namespace qprompt {
@@ -16,7 +16,7 @@ TEST(GoldenTraining, TenStepsFollowTheReference) {
   const auto names = golden::read_json(golden::file("oracle.json"))
                          .at("class_names")
                          .get<std::vector<std::string>>();
-  const auto learner = make_coop(clip, names, ContextOptions{});
+  const auto learner = make_learner(clip, names, MethodOptions());
   const at::Tensor labels = truth.at("labels").to(at::kLong).contiguous();  // (B)
   TrainingData data;
   data.features = features.at("image_features").unsqueeze(0);  // (1, B, E)
@@ -47,7 +47,8 @@ TEST(GoldenTraining, EveryLearningRateEqualsTheReferenceScheduler) {
     ASSERT_EQ(values.size(), static_cast<size_t>(options.epochs));
     for (int64_t e = 0; e < options.epochs; ++e) {
       const double want = values[static_cast<size_t>(e)].get<double>();
-      EXPECT_NEAR(learning_rate_at(options, options.learning_rate, double(e)), want, 1e-12) << epochs << ' ' << e;
+      EXPECT_NEAR(learning_rate_at(options, options.learning_rate, double(e)), want, 1e-12)
+          << epochs << ' ' << e;
     }
   }
 }

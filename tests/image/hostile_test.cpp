@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/runtime.h"
 #include "image/support.h"
 
 namespace qprompt {
@@ -129,7 +130,8 @@ TEST(Hostile, EveryTruncationIsRefusedWhilePixelsAreMissing) {
     SCOPED_TRACE(expected.name);
     const std::string bytes = test::fixture_bytes(expected.name);
     // What follows the first picture is not read.
-    const bool more_follows = expected.name.starts_with("gif_") || expected.name == "tiff_pages.tif";
+    const bool more_follows =
+        expected.name.starts_with("gif_") || expected.name == "tiff_pages.tif";
     for (size_t n = 0; n < needed_bytes(expected.name, bytes); ++n) {
       const std::string part = bytes.substr(0, n);  // its own block, so that sanitizers see its end
       const auto error = thrown([&] { decode_image(part, "cut.file", {}); });

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "base/runtime.h"
 #include "image/support.h"
 
 namespace qprompt {

@@ -10,7 +10,7 @@ const std::vector<std::string> kRandom = {"--words", ""};
 /// Stored name and the trainer's, in the order of the file.
 using Names = std::vector<std::pair<std::string, std::string>>;
 
-void expect_tensors(const TrainedPrompt& prompt, PromptMethod method, const Names& names) {
+void expect_tensors(const TrainedPrompt& prompt, const std::string& method, const Names& names) {
   EXPECT_EQ(prompt.method, method);
   ASSERT_EQ(prompt.tensors.size(), names.size());
   for (size_t t = 0; t < names.size(); ++t) {
@@ -24,7 +24,7 @@ TEST(ImportTest, CoOpKgCoOpAndProGradLeaveAContext) {
     for (const auto& entries : {coop(), kgcoop()}) {
       const Importer import(checkpoint(entries, format));
       ASSERT_EQ(import.run(kWords).code, 0);
-      expect_tensors(import.prompt(), PromptMethod::kCoOp, {{"ctx", "ctx"}});
+      expect_tensors(import.prompt(), "coop", {{"ctx", "ctx"}});
       EXPECT_EQ(import.prompt().tensors[0].shape, (std::vector<int64_t>{4, 128}));
     }
   }
@@ -34,7 +34,7 @@ TEST(ImportTest, CoCoOpBringsItsNet) {
   for (const auto format : {Format::kZip, Format::kLegacy}) {
     const Importer import(checkpoint(cocoop(), format));
     ASSERT_EQ(import.run(kWords).code, 0);
-    expect_tensors(import.prompt(), PromptMethod::kCoCoOp,
+    expect_tensors(import.prompt(), "cocoop",
                    {{"ctx", "ctx"},
                     {"meta.1.weight", "meta_net.linear1.weight"},
                     {"meta.1.bias", "meta_net.linear1.bias"},
@@ -48,7 +48,7 @@ TEST(ImportTest, MaPLeBringsItsDeepRowsAndProjections) {
     const Importer import(checkpoint(maple(), format));
     ASSERT_EQ(import.run(kWords).code, 0);
     const std::string p = "prompt_learner.", d = p + "compound_prompt_projections.0.";
-    expect_tensors(import.prompt(), PromptMethod::kMaPLe,
+    expect_tensors(import.prompt(), "maple",
                    {{"ctx", p + "ctx"},
                     {"deep.1", p + "compound_prompts_text.0"},
                     {"proj.0.weight", p + "proj.weight"},
@@ -67,18 +67,16 @@ TEST(ImportTest, PromptSrcVptAndDeepTextAreToldByWhereTheirRowsAre) {
   const Importer both(independent(true, true)), vpt(independent(false, true)),
       deep(independent(true, false));
   ASSERT_EQ(both.run(kWords).code, 0);
-  expect_tensors(both.prompt(), PromptMethod::kIvlp,
+  expect_tensors(both.prompt(), "ivlp",
                  {{"ctx", "prompt_learner.ctx"},
                   {"deep.1", text},
                   {"vision.0", "image_encoder.VPT"},
                   {"vision.1", image}});
   ASSERT_EQ(vpt.run(kWords).code, 0);
-  expect_tensors(vpt.prompt(), PromptMethod::kVpt,
-                 {{"vision.0", "image_encoder.VPT"}, {"vision.1", image}});
+  expect_tensors(vpt.prompt(), "vpt", {{"vision.0", "image_encoder.VPT"}, {"vision.1", image}});
   EXPECT_EQ(vpt.prompt().width, 128);  // of the text tower, though VPT has nothing there
   ASSERT_EQ(deep.run(kWords).code, 0);
-  expect_tensors(deep.prompt(), PromptMethod::kDeepText,
-                 {{"ctx", "prompt_learner.ctx"}, {"deep.1", text}});
+  expect_tensors(deep.prompt(), "deep-text", {{"ctx", "prompt_learner.ctx"}, {"deep.1", text}});
 }
 
 TEST(ImportTest, AWholeModelWithAContextAloneIsDeepTextUnlessCoOpIsSaid) {
@@ -114,11 +112,11 @@ TEST(ImportTest, TheLogSaysWhatTheCheckpointDoesNot) {
   const Json facts = import.facts();
   const TrainedPrompt prompt = import.prompt();
   EXPECT_EQ(prompt.initial_words, "a photo of a");
-  EXPECT_EQ(prompt.position, StoredPosition::kMiddle);
+  EXPECT_EQ(prompt.position, ClassPosition::kMiddle);
   EXPECT_EQ(prompt.dataset, "OxfordPets");
   EXPECT_EQ(prompt.shots, 16);
   EXPECT_EQ(prompt.seed, 3u);
-  EXPECT_EQ(prompt.half, StoredHalf::kBase);
+  EXPECT_EQ(prompt.half, ClassSubset::kBase);
   for (const char* name :
        {"words", "class_position", "dataset", "shots", "seed", "classes", "trainer"}) {
     EXPECT_EQ(facts[name]["from"], import.log()) << name;
@@ -136,11 +134,11 @@ TEST(ImportTest, OptionsWinOverTheLog) {
                     "--shots", "all", "--seed", "9", "--classes", "new"});
   const TrainedPrompt prompt = import.prompt();
   EXPECT_EQ(prompt.initial_words, "the photo of the");
-  EXPECT_EQ(prompt.position, StoredPosition::kFront);
+  EXPECT_EQ(prompt.position, ClassPosition::kFront);
   EXPECT_EQ(prompt.dataset, "mine");
   EXPECT_EQ(prompt.shots, 0);
   EXPECT_EQ(prompt.seed, 9u);
-  EXPECT_EQ(prompt.half, StoredHalf::kNew);
+  EXPECT_EQ(prompt.half, ClassSubset::kNew);
   for (const char* name : {"words", "class_position", "dataset", "shots", "seed", "classes"}) {
     EXPECT_EQ(facts[name]["from"], "option") << name;
   }
@@ -217,7 +215,7 @@ TEST(ImportTest, AContextForEachClassNeedsTheNamesOfAllClasses) {
   EXPECT_TRUE(says(import.refusal(2, {"--words", "", "--labels", "a,b"}), "gives 2"));
   import.facts({"--words", "", "--labels", "red bag,cat,cat"});
   const TrainedPrompt prompt = import.prompt();
-  EXPECT_TRUE(prompt.class_specific);
+  EXPECT_TRUE(prompt.bound_to_classes());
   EXPECT_EQ(prompt.class_names, (std::vector<std::string>{"red bag", "cat", "cat"}));
   EXPECT_EQ(prompt.tensors[0].shape, (std::vector<int64_t>{3, 2, 128}));
 }

@@ -1,4 +1,4 @@
-#include "quant/kmeans.h"
+#include "quant/impl/kmeans.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // What precedes the merges, against what Python's html.unescape, str.strip, str.lower and the
 // module `regex` make of the same texts.
-#include "tokenizer/text.h"
+#include "tokenizer/impl/text.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "tokenizer/html.h"
-#include "tokenizer/repair.h"
+#include "tokenizer/impl/html.h"
+#include "tokenizer/impl/repair.h"
 
 namespace qprompt::tokenizer {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "qprompt/base.h"
 #include "tokenizer/test_vocabularies.h"
-#include "tokenizer/vocabulary.h"
+#include "tokenizer/impl/vocabulary.h"
 
 namespace qprompt {
 namespace {
@@ -79,8 +79,7 @@ TEST(Tokenizer, ClipsOwnVocabularyIsForModelsOfItsSizeOrPaddedOnes) {
   EXPECT_EQ(padded.end_token(), 49'407);
   EXPECT_EQ(padded.encode("a tabby cat, asleep"), clip.encode("a tabby cat, asleep"));
   EXPECT_EQ(padded.token_text(49'450), "");
-  const std::string message =
-      message_of(ErrorKind::kPath, [] { Tokenizer::load("", 49'407); });
+  const std::string message = message_of(ErrorKind::kPath, [] { Tokenizer::load("", 49'407); });
   EXPECT_NE(message.find("49407 token embeddings"), std::string::npos) << message;
 }
 
@@ -114,8 +113,7 @@ TEST(Tokenizer, AnAddedTokenIsOneTokenWhereverTheFileKeepsIt) {
   folder.write("slow/vocab.json", vocab_json(small_merges()).dump());
   folder.write("slow/merges.txt", merges_text(small_merges(), "#version: 0.2"));
   folder.write("slow/added_tokens.json", R"({"<cat-toy>": 522})");
-  folder.write("fast/tokenizer.json",
-               with_added({{{"id", 522}, {"content", "<cat-toy>"}}}).dump());
+  folder.write("fast/tokenizer.json", with_added({{{"id", 522}, {"content", "<cat-toy>"}}}).dump());
   for (const char* name : {"slow", "fast"}) {
     SCOPED_TRACE(name);
     const Tokenizer tokenizer = Tokenizer::load(folder / name, kSmallVocabSize + 1);
@@ -123,21 +121,20 @@ TEST(Tokenizer, AnAddedTokenIsOneTokenWhereverTheFileKeepsIt) {
     EXPECT_EQ(tokenizer.encode("<cat-toy>"), (Ids{522}));
     EXPECT_EQ(tokenizer.token_text(522), "<cat-toy>");
     EXPECT_NE(tokenizer.encode("<cat-toys").front(), 522);
-    EXPECT_NE(message_of(ErrorKind::kContent,
-                         [&] { Tokenizer::load(folder / name, kSmallVocabSize); })
-                  .find("<cat-toy>"),
-              std::string::npos);
+    EXPECT_NE(
+        message_of(ErrorKind::kContent, [&] { Tokenizer::load(folder / name, kSmallVocabSize); })
+            .find("<cat-toy>"),
+        std::string::npos);
   }
 }
 
 TEST(Tokenizer, AddedTokensKeepTheirCaseAndTheirWordBounds) {
   TempFolder folder;
   const std::string path = folder.write(
-      "tokenizer.json",
-      with_added({{{"id", 522}, {"content", "XY"}, {"normalized", false}},
-                  {{"id", 523}, {"content", "of"}, {"single_word", true}},
-                  {{"id", 524}, {"content", "XYZ"}, {"normalized", false}}})
-          .dump());
+      "tokenizer.json", with_added({{{"id", 522}, {"content", "XY"}, {"normalized", false}},
+                                    {{"id", 523}, {"content", "of"}, {"single_word", true}},
+                                    {{"id", 524}, {"content", "XYZ"}, {"normalized", false}}})
+                            .dump());
   const Tokenizer tokenizer = Tokenizer::load(path, kSmallVocabSize + 3);
   EXPECT_EQ(tokenizer.encode("XY"), (Ids{522}));
   EXPECT_EQ(tokenizer.encode("XYZXY"), (Ids{524, 522}));
@@ -149,8 +146,7 @@ TEST(Tokenizer, AddedTokensKeepTheirCaseAndTheirWordBounds) {
 TEST(Tokenizer, AVocabularyNestedWithoutEndIsRefused) {
   TempFolder folder;
   const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
-  const std::string path =
-      folder.write("tokenizer.json", R"({"model": {"type": )" + deep + "}}");
+  const std::string path = folder.write("tokenizer.json", R"({"model": {"type": )" + deep + "}}");
   EXPECT_NE(message_of(ErrorKind::kContent, [&] { Tokenizer::load(path, 522); }).find("levels"),
             std::string::npos);
 }

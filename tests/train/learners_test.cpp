@@ -40,9 +40,9 @@ Split pictures() {
   return split;
 }
 
-FitOptions quick(PromptKind kind) {
+FitOptions quick(const std::string& kind) {
   FitOptions options;
-  options.context.kind = kind;
+  options.method = MethodOptions(kind);
   options.train.epochs = 3;
   options.train.batch = 4;
   options.train.learning_rate = 0.01;
@@ -63,7 +63,7 @@ Score score(const TrainedPrompt& prompt, const Split& split) {
   return score_logits(classes.logits(set.features[0]), set, split.test, split.class_names);
 }
 
-class EveryLearner : public ::testing::TestWithParam<PromptKind> {};
+class EveryLearner : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(EveryLearner, TrainsToTheSameBytesTwiceAndScoresWhatItWrote) {
   const Split split = pictures();
@@ -75,7 +75,7 @@ TEST_P(EveryLearner, TrainsToTheSameBytesTwiceAndScoresWhatItWrote) {
   options.out = folder / "b";
   const FitResult second = fit_prompt(tiny(), split, options, log);
   EXPECT_EQ(read_all(first.path), read_all(second.path));
-  EXPECT_EQ(static_cast<int>(first.prompt.method), static_cast<int>(GetParam()));
+  EXPECT_EQ(first.prompt.method, GetParam());
   const Score result = score(first.prompt, split);
   EXPECT_EQ(result.total, 8);
   for (int64_t label : result.predictions) EXPECT_LT(label, 3);
@@ -95,7 +95,7 @@ TEST_P(EveryLearner, LearnsEveryTensor) {
   options.train.optimizer.weight_decay = 0;  // which would move what has no gradient
   const FitResult trained = fit_prompt(tiny(), split, options, log);
   Rng rng(options.train.seed);
-  const auto learner = make_learner(tiny(), split.class_names, options.context);
+  const auto learner = make_learner(tiny(), split.class_names, options.method);
   const auto start = learner->initial_values(rng);
   for (size_t i = 0; i < start.size(); ++i) {
     const at::Tensor end =
@@ -105,19 +105,17 @@ TEST_P(EveryLearner, LearnsEveryTensor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryLearner,
-                         ::testing::Values(PromptKind::kCoOp, PromptKind::kCoCoOp,
-                                           PromptKind::kMaPLe, PromptKind::kIvlp, PromptKind::kVpt,
-                                           PromptKind::kDeepText));
+                         ::testing::Values("coop", "cocoop", "maple", "ivlp", "vpt", "deep-text"));
 
 TEST(ImageSideTraining, GoesOnAfterACheckpointToTheSameBytes) {
   const Split split = pictures();
   Log log;
   TempFolder folder;
-  FitOptions options = quick(PromptKind::kMaPLe);
+  FitOptions options = quick("maple");
   options.out = folder / "whole";
   const std::string whole = read_all(fit_prompt(tiny(), split, options, log).path);
   // A run that dies: the third epoch's pixels never come.
-  const auto learner = make_learner(tiny(), split.class_names, options.context);
+  const auto learner = make_learner(tiny(), split.class_names, options.method);
   const TrainingPixels pixels(tiny(), split.image_root, split.train, {2, 1, 64, {}});
   TrainingData data;
   for (const Item& item : split.train) data.labels.push_back(item.label);
@@ -140,8 +138,7 @@ TEST(ImageSideTraining, GoesOnAfterACheckpointToTheSameBytes) {
 }
 
 TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
+  MethodOptions options("maple");
   const Split split = pictures();
   const auto learner = make_learner(tiny(), split.class_names, options);
   const Chunks roomy = choose_chunks(tiny(), *learner, 0, int64_t{1} << 30);
@@ -151,8 +148,7 @@ TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
   EXPECT_EQ(tight.classes, 1);
   EXPECT_EQ(tight.images, 1);
   const TrainingPixels pixels(tiny(), split.image_root, split.train, {0, 1, 64, {}});
-  const Batch batch{
-      {}, pixels.batch({0, 1, 2, 3, 4}, 0), at::tensor({0, 1, 2, 0, 1}, at::kLong)};
+  const Batch batch{{}, pixels.batch({0, 1, 2, 3, 4}, 0), at::tensor({0, 1, 2, 0, 1}, at::kLong)};
   std::vector<std::vector<at::Tensor>> gradients;
   std::vector<double> losses;
   for (const Chunks& chunks : {roomy, tight}) {
@@ -160,7 +156,8 @@ TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
     std::vector<at::Tensor> leaves = learner->initial_values(rng);
     for (at::Tensor& leaf : leaves) leaf.requires_grad_();
     const Step step =
-        gradients_of({tiny(), *learner, chunks, {}, {}}, make_objective({}), leaves, batch);
+        gradients_of({tiny(), *learner, chunks, {}, {}}, make_objective(learner->options()),
+                     leaves, batch);
     losses.push_back(step.loss);
     gradients.push_back(step.gradients);
   }
@@ -172,8 +169,7 @@ TEST(ImageSideTraining, ChunksFollowTheMemoryAndGiveTheSameGradients) {
 }
 
 TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
-  ContextOptions options;
-  options.kind = PromptKind::kCoCoOp;
+  MethodOptions options("cocoop");
   const auto learner = make_learner(tiny(), {"ant", "bee", "cow"}, options);
   const at::Tensor raw = at::arange(3 * tiny().config().embed_dim).view({3, -1}).sin();
   const at::Tensor features = raw / raw.norm(2, -1, true);  // (B, E)
@@ -185,8 +181,8 @@ TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
     return leaves;
   };
   const auto one = fresh(), other = fresh();
-  const Step step = gradients_of({tiny(), *learner, {}, {}, {}}, make_objective({}), one,
-                                 {features, {}, labels});
+  const Step step = gradients_of({tiny(), *learner, {}, {}, {}},
+                                 make_objective(learner->options()), one, {features, {}, labels});
   at::Tensor mean = at::zeros({});
   for (int64_t b = 0; b < 3; ++b) {
     mean = mean + prompt_loss(tiny(), learner->prompts_for(other, features[b]),
@@ -204,7 +200,7 @@ TEST(ConditionalTraining, GradientsImageByImageAreThoseOfTheMeanLoss) {
 TEST(ConditionalPrompts, HaveNoMatrixOfClasses) {
   const Split split = pictures();
   Log log;
-  const FitResult trained = fit_prompt(tiny(), split, quick(PromptKind::kCoCoOp), log);
+  const FitResult trained = fit_prompt(tiny(), split, quick("cocoop"), log);
   EXPECT_THROW(class_matrix(tiny(), trained.prompt, split.class_names), Error);
 }
 
@@ -222,19 +218,19 @@ std::string refusal(const TrainedPrompt& prompt) {
 TEST(HostilePrompts, OfGoodFormButAnotherShapeAreRefusedAsContent) {
   const Split split = pictures();
   Log log;
-  const auto train = [&](PromptKind kind) {
+  const auto train = [&](const std::string& kind) {
     FitOptions options = quick(kind);
     options.train.quantization = Quantization::kNone;
     options.train.epochs = 1;
     return fit_prompt(tiny(), split, options, log).prompt;
   };
-  TrainedPrompt deep = train(PromptKind::kDeepText);
+  TrainedPrompt deep = train("deep-text");
   deep.depth = 200;
   EXPECT_NE(refusal(deep).find("depth 200"), std::string::npos) << refusal(deep);
-  TrainedPrompt words = train(PromptKind::kMaPLe);
+  TrainedPrompt words = train("maple");
   words.initial_words = "photo";
   EXPECT_NE(refusal(words).find("does not fit its model"), std::string::npos);
-  TrainedPrompt rows = train(PromptKind::kVpt);
+  TrainedPrompt rows = train("vpt");
   rows.n_ctx = 5000;
   for (StoredTensor& tensor : rows.tensors) {
     tensor.shape[0] = 5000;
@@ -248,7 +244,7 @@ TEST(HostilePrompts, OfGoodFormButAnotherShapeAreRefusedAsContent) {
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kContent);
   }
-  TrainedPrompt width = train(PromptKind::kMaPLe);
+  TrainedPrompt width = train("maple");
   width.width = 64;
   width.tensors[0].shape = {2, 64};
   EXPECT_NE(refusal(width).find("another shape"), std::string::npos);
@@ -257,7 +253,7 @@ TEST(HostilePrompts, OfGoodFormButAnotherShapeAreRefusedAsContent) {
 TEST(ClassifierOfEveryLearner, AnswersAsTheScoreDoes) {
   const Split split = pictures();
   Log log;
-  for (const PromptKind kind : {PromptKind::kMaPLe, PromptKind::kCoCoOp, PromptKind::kVpt}) {
+  for (const char* kind : {"maple", "cocoop", "vpt"}) {
     const FitResult trained = fit_prompt(tiny(), split, quick(kind), log);
     const Score scored = score(trained.prompt, split);
     const Classifier classifier(tiny(), trained.prompt, split.class_names);
@@ -269,9 +265,8 @@ TEST(ClassifierOfEveryLearner, AnswersAsTheScoreDoes) {
 }
 
 TEST(QuantizedTensors, AreThePapersUnlessTheUserNamesThem) {
-  ContextOptions options;
-  options.kind = PromptKind::kMaPLe;
-  options.depth = 2;
+  MethodOptions options("maple");
+  options.set("depth", 2);
   const auto specs = make_learner(tiny(), {"ant", "bee"}, options)->parameters();
   // ctx, deep.1, proj.0.weight, proj.0.bias, proj.1.weight, proj.1.bias
   using Chosen = std::vector<bool>;

@@ -80,8 +80,7 @@ class NoisyTrainTest : public ::testing::Test {
   }
 
   Clip clip_ = open_tiny_clip();
-  std::unique_ptr<PromptLearner> learner_ =
-      make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
+  std::unique_ptr<Learner> learner_ = make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
 };
 
 /// Keeps what it is told of the epochs, and ends the run after one, as a kill between two does.

@@ -6,8 +6,10 @@
 #include <cmath>
 
 #include "base/aten.h"
+#include "learner/texts.h"
 #include "support/tiny_clip.h"
 #include "train/impl/forward.h"
+#include "train/train.h"
 
 namespace qprompt {
 namespace {
@@ -57,13 +59,23 @@ TEST(GradientRules, SumAddsAndProjectRemovesWhatOpposes) {
   EXPECT_THROW(project_rule({{a}}, 1), Error);
 }
 
+/// CoOp's row with other terms, under a word of its own.
+MethodOptions toy(std::vector<TermUse> terms, const std::string& rule = "sum") {
+  static int rows = 0;
+  Method row = find_method("coop");
+  row.word = cat("toy-", ++rows);
+  row.label = row.word;
+  row.stored_form = kOutsideForm;
+  row.objective = std::move(terms);
+  row.gradient_rule = rule;
+  add_method(row);
+  return MethodOptions(row.word);
+}
+
 TEST(Objectives, WithUnknownWordsBadWeightsOrHolesAreRefused) {
   const auto refusal = [](std::vector<TermUse> terms, const std::string& rule = "sum") {
-    ObjectiveOptions options;
-    options.terms = std::move(terms);
-    options.gradient_rule = rule;
     try {
-      make_objective(options);
+      make_objective(toy(std::move(terms), rule));
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), ErrorKind::kUsage);
       return std::string(e.what());
@@ -75,16 +87,30 @@ TEST(Objectives, WithUnknownWordsBadWeightsOrHolesAreRefused) {
   EXPECT_NE(refusal({{"kl"}}, "average").find("sum, project"), std::string::npos);
   EXPECT_NE(refusal({{"cross-entropy", "1", 1}, {"kl", "1", 1}}).find("group"), std::string::npos);
   EXPECT_NE(refusal({{"kl", "1", 7}}).find("group 7"), std::string::npos);
-  EXPECT_NE(refusal({}).find("without terms"), std::string::npos);
 }
 
-/// A toy method on CoOp's tensors, each with terms of its own: rows of an objective, and no code.
+TEST(Objectives, AWeightMayBeAnOptionOfTheRow) {
+  Method row = find_method("coop");
+  row.word = row.label = "toy-weighted";
+  row.stored_form = kOutsideForm;
+  row.options.push_back({"kg-weight", "weight of the cosine", "8", OptionKind::kNumber, {0, 1e6}});
+  row.objective = {{"cross-entropy"}, {"cosine-text", "kg-weight"}};
+  add_method(row);
+  MethodOptions options("toy-weighted");
+  EXPECT_EQ(make_objective(options).groups[0][1].weight, 8);
+  options.set("kg-weight", "2.5");
+  EXPECT_EQ(make_objective(options).groups[0][1].weight, 2.5);
+}
+
+/// Toy methods on CoOp's tensors, each with terms of its own: rows, and no code.
 class ToyMethod : public ::testing::Test {
  protected:
-  TrainResult train(const ObjectiveOptions& objective, bool teacher = true, int64_t batch = 4) {
+  TrainResult train(const MethodOptions& method, bool teacher = true, int64_t batch = 4) {
     TrainingData data;
-    data.features = at::arange(12 * clip_.config().embed_dim).to(at::kFloat).sin().view(
-        {1, 12, clip_.config().embed_dim});
+    data.features = at::arange(12 * clip_.config().embed_dim)
+                        .to(at::kFloat)
+                        .sin()
+                        .view({1, 12, clip_.config().embed_dim});
     for (int64_t i = 0; i < 12; ++i) data.labels.push_back(i % 3);
     if (teacher) {
       data.teacher_texts =
@@ -96,48 +122,40 @@ class ToyMethod : public ::testing::Test {
     options.warmup_epochs = 0;
     options.quantization = Quantization::kNone;
     options.plain_bits = 32;
-    options.objective = objective;
-    return train_prompt(clip_, *learner_, data, options);
-  }
-  static ObjectiveOptions terms(std::vector<TermUse> uses, const std::string& rule = "sum") {
-    ObjectiveOptions options;
-    options.terms = std::move(uses);
-    options.gradient_rule = rule;
-    return options;
+    const auto learner = make_learner(clip_, {"ant", "bee", "cow"}, method);
+    return train_prompt(clip_, *learner, data, options);
   }
 
   Clip clip_ = testing_support::open_tiny_clip();
-  std::unique_ptr<PromptLearner> learner_ =
-      make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
 };
 
 TEST_F(ToyMethod, ATermWithoutWeightLeavesCoOpsBytes) {
-  const auto plain = train({}).tensors[0].plain;
-  EXPECT_EQ(train(terms({{"cross-entropy"}, {"cosine-text", "0"}})).tensors[0].plain, plain);
-  EXPECT_NE(train(terms({{"cross-entropy"}, {"cosine-text", "8"}})).tensors[0].plain, plain);
+  const auto plain = train(MethodOptions()).tensors[0].plain;
+  EXPECT_EQ(train(toy({{"cross-entropy"}, {"cosine-text", "0"}})).tensors[0].plain, plain);
+  EXPECT_NE(train(toy({{"cross-entropy"}, {"cosine-text", "8"}})).tensors[0].plain, plain);
 }
 
 TEST_F(ToyMethod, ATermThatIsMinimisedFalls) {
-  const auto only = train(terms({{"cosine-text"}})).epochs;
+  const auto only = train(toy({{"cosine-text"}})).epochs;
   EXPECT_LT(only.back().loss, only.front().loss);
-  const auto all = train(terms({{"cross-entropy"}, {"l1-text", "25"}, {"kl-elements"}})).epochs;
+  const auto all = train(toy({{"cross-entropy"}, {"l1-text", "25"}, {"kl-elements"}})).epochs;
   EXPECT_LT(all.back().loss, all.front().loss);
 }
 
 TEST_F(ToyMethod, TwoGroupsGoBackThroughOneGraph) {
-  const auto sum = train(terms({{"cross-entropy"}, {"kl", "1", 1}})).tensors[0].plain;
-  const auto one = train(terms({{"cross-entropy"}, {"kl"}})).tensors[0].plain;
+  const auto sum = train(toy({{"cross-entropy"}, {"kl", "1", 1}})).tensors[0].plain;
+  const auto one = train(toy({{"cross-entropy"}, {"kl"}})).tensors[0].plain;
   ASSERT_EQ(sum.size(), one.size());
   for (size_t i = 0; i < sum.size(); ++i) ASSERT_NEAR(sum[i], one[i], 1e-4) << i;
-  const auto projected = train(terms({{"cross-entropy"}, {"kl", "1", 1}}, "project"));
+  const auto projected = train(toy({{"cross-entropy"}, {"kl", "1", 1}}, "project"));
   EXPECT_NE(projected.tensors[0].plain, one);
   // The first group is followed, so its loss is the one that is told: of one step an epoch, CoOp's.
-  const auto told = train(terms({{"cross-entropy"}, {"kl", "1", 1}}, "project"), true, 12);
-  EXPECT_EQ(told.epochs[0].loss, train({}, true, 12).epochs[0].loss);
+  const auto told = train(toy({{"cross-entropy"}, {"kl", "1", 1}}, "project"), true, 12);
+  EXPECT_EQ(told.epochs[0].loss, train(MethodOptions(), true, 12).epochs[0].loss);
 }
 
 TEST_F(ToyMethod, ATermThatReadsTheFrozenTextsNeedsThem) {
-  EXPECT_THROW(train(terms({{"cross-entropy"}, {"l1-text"}}), false), Error);
+  EXPECT_THROW(train(toy({{"cross-entropy"}, {"l1-text"}}), false), Error);
 }
 
 }  // namespace

@@ -110,8 +110,10 @@ TEST(OptimizerTest, AdamWsDecayIsAPartOfTheValue) {
 }
 
 TEST(TensorRates, StandForAGroupOfTensorsOrForOne) {
-  const std::vector<ParameterSpec> specs{{"ctx", {4, 8}}, {"proj.0.weight", {8, 8}},
-                                         {"proj.0.bias", {8}, false}, {"proj.1.weight", {8, 8}}};
+  const std::vector<ParameterSpec> specs{{"ctx", {4, 8}},
+                                         {"proj.0.weight", {8, 8}},
+                                         {"proj.0.bias", {8}, false},
+                                         {"proj.1.weight", {8, 8}}};
   using Rates = std::vector<double>;
   EXPECT_EQ(tensor_rates(specs, 0.1, ""), (Rates{0.1, 0.1, 0.1, 0.1}));
   EXPECT_EQ(tensor_rates(specs, 0.1, "proj=0.5"), (Rates{0.1, 0.5, 0.5, 0.5}));

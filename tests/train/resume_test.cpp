@@ -90,8 +90,7 @@ class ResumeTest : public ::testing::Test {
   }
 
   Clip clip_ = open_tiny_clip();
-  std::unique_ptr<PromptLearner> learner_ =
-      make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
+  std::unique_ptr<Learner> learner_ = make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
 };
 
 TEST_F(ResumeTest, AKillAtAnyStepLosesNothingThatACheckpointHolds) {
@@ -227,8 +226,7 @@ TEST_F(ResumeTest, SelectionWithoutValidationImagesIsRefused) {
 }
 
 TEST_F(ResumeTest, ATensorsOwnRateMovesItAlone) {
-  ContextOptions context;
-  context.kind = PromptKind::kCoCoOp;
+  const MethodOptions context("cocoop");
   const auto learner = make_learner(clip_, {"ant", "bee", "cow"}, context);
   TrainingData data;
   static_cast<LabelledImages&>(data) = images(7);

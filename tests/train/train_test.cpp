@@ -38,8 +38,7 @@ class TrainTest : public ::testing::Test {
   }
 
   Clip clip_ = open_tiny_clip();
-  std::unique_ptr<PromptLearner> learner_ =
-      make_coop(clip_, {"ant", "bee", "cow"}, ContextOptions{});
+  std::unique_ptr<Learner> learner_ = make_learner(clip_, {"ant", "bee", "cow"}, MethodOptions());
 };
 
 TEST_F(TrainTest, TheLossFalls) {
@@ -133,7 +132,7 @@ TEST_F(TrainTest, WhatIsScoredIsWhatIsOnDisk) {
   TempFolder folder;
   const TrainResult run = train(quick(4));
   TrainedPrompt prompt;
-  prompt.n_ctx = learner_->n_ctx();
+  prompt.n_ctx = learner_->options().whole("n-ctx");
   prompt.width = clip_.config().text_width;
   prompt.bits = 1;
   prompt.fingerprint = clip_.fingerprint();
@@ -147,19 +146,23 @@ TEST_F(TrainTest, WhatIsScoredIsWhatIsOnDisk) {
   const QuantizedValues& q = read.tensors[0].quantized;
   std::vector<float> values;
   for (uint8_t code : q.codes) values.push_back(from_half(q.codebook[code]));
-  const auto learner = make_coop(clip_, names, ContextOptions{});
+  const auto learner = make_learner(clip_, names, MethodOptions());
   const at::Tensor by_hand = clip_.encode_text(
       learner->prompts({at::tensor(values).view(learner->parameters()[0].shape)}));
   EXPECT_TRUE(at::equal(scored, by_hand));
 }
 
 TEST_F(TrainTest, AClassSpecificPromptRefusesOtherClasses) {
-  const auto learner = make_coop(clip_, {"ant", "bee", "cow"}, {2, "", ClassPosition::kEnd, true});
+  MethodOptions options("coop");
+  options.set("n-ctx", 2);
+  options.set("init", "");
+  options.set("class-specific", "true");
+  const auto learner = make_learner(clip_, {"ant", "bee", "cow"}, options);
   const TrainResult run = train_prompt(clip_, *learner, data(), quick(2));
   TrainedPrompt prompt;
   prompt.n_ctx = 2;
   prompt.width = clip_.config().text_width;
-  prompt.class_specific = true;
+  prompt.settings = {{"class-specific", "true"}};
   prompt.class_names = {"ant", "bee", "cow"};
   prompt.fingerprint = clip_.fingerprint();
   prompt.tensors = run.tensors;

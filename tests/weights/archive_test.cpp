@@ -1,8 +1,9 @@
-#include "weights/archive.h"
+#include "weights/impl/archive.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "base/runtime.h"
 #include "weights/assembler.h"
 
 namespace qprompt {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "qprompt/weights.h"
-#include "weights/legacy_archive.h"
+#include "weights/impl/legacy_archive.h"
 #include "weights/legacy_writer.h"
 
 namespace qprompt {

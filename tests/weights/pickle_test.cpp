@@ -1,9 +1,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "weights/archive.h"
+#include "weights/impl/archive.h"
 #include "weights/assembler.h"
-#include "weights/pickle.h"
+#include "weights/impl/pickle.h"
 
 namespace qprompt {
 namespace {

@@ -7,7 +7,7 @@
 #include "qprompt/base.h"
 #include "qprompt/weights.h"
 #include "weights/assembler.h"
-#include "weights/safetensors.h"
+#include "weights/impl/safetensors.h"
 
 namespace qprompt {
 namespace {

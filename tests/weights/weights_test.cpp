@@ -6,7 +6,7 @@
 
 #include <cstdlib>
 
-#include "weights/archive.h"
+#include "weights/impl/archive.h"
 #include "weights/assembler.h"
 
 namespace qprompt {

@@ -10,9 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kHfMark = "text_model.embeddings.token_embedding.weight";
-constexpr const char* kOpenAiMark = "token_embedding.weight";
-
 bool is_file(const fs::path& path) {
   std::error_code error;
   return fs::is_regular_file(path, error);
@@ -90,8 +87,8 @@ Checkpoint open_folder(const fs::path& folder) {
 }
 
 Checkpoint open_file(const fs::path& path, const std::string& activation) {
-  WeightStore store = is_shard_index(path.string()) ? read_shards(path.string())
-                                                    : read_weights(path.string());
+  WeightStore store =
+      is_shard_index(path.string()) ? read_shards(path.string()) : read_weights(path.string());
   const bool of_training = is_open_clip_training(store);
   unwrap(store);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -114,6 +111,7 @@ Checkpoint open_file(const fs::path& path, const std::string& activation) {
          "model. Say it with --activation: quick_gelu where the model's name ends in -quickgelu or "
          "it was trained on from OpenAI's weights, gelu otherwise");
   }
+  if (store.contains(cat("text.", kOpenAiMark))) merge_text_prefix(store);
   if (is_slip(store)) return open_slip(std::move(store));
   Checkpoint checkpoint;
   checkpoint.architecture = infer_openai(store, checkpoint.faults);

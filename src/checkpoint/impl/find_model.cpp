@@ -26,8 +26,8 @@ struct PublishedModel {
 constexpr std::string_view kOpenAi = "openai", kQuick = "quick_gelu", kGelu = "gelu";
 
 constexpr std::array<PublishedModel, 28> kPublished{
-    {{"RN50", kOpenAi, "RN50.pt", "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762",
-      "", kQuick},
+    {{"RN50", kOpenAi, "RN50.pt",
+      "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762", "", kQuick},
      {"RN101", kOpenAi, "RN101.pt",
       "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599", "", kQuick},
      {"RN50x4", kOpenAi, "RN50x4.pt",

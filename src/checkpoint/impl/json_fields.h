@@ -1,8 +1,8 @@
 // Typed reading of a model's JSON configuration, with errors that name file and key.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 

@@ -38,7 +38,7 @@ void read_open_clip_vision(const JsonFields& vision, Architecture& a) {
                  "another kind than CLIP's");
   }
   for (const char* key :
-       { "ls_init_value", "attentional_pool", "global_average_pool", "no_ln_pre",
+       {"ls_init_value", "attentional_pool", "global_average_pool", "no_ln_pre",
         "final_ln_after_pool", "act_kwargs", "norm_kwargs", "input_patchnorm", "qk_norm"}) {
     vision.refuse(key);
   }

@@ -1,5 +1,6 @@
 #include "checkpoint/impl/preprocess.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>

@@ -19,8 +19,8 @@ void unwrap(WeightStore& store);
 /// beside the optimizer's, and nothing of the model's configuration.
 bool is_open_clip_training(const WeightStore& store);
 
-/// Throws kContent with the name of a model that is no CLIP but is often taken for one: SigLIP, EVA,
-/// MobileCLIP.
+/// Throws kContent with the name of a model that is no CLIP but is often taken for one: SigLIP,
+/// EVA, MobileCLIP.
 void refuse_other_kinds(const WeightStore& store);
 
 /// Whether a file is an index of shards ("model.safetensors.index.json").

@@ -2,20 +2,20 @@
 // padding (text), or over all rows of each image.
 //
 // Text. A class's text is the P rows of the prefix, which all classes share, and then its own few
-// rows. The mask is causal, so row i of the prefix sees rows 0 … i, and a class's row sees the whole
-// prefix and the rows of its own class up to itself; nobody sees another class. Hence the prefix is
-// computed once for all classes and no row is padding. Who sees whom is the plan's (Q, 3) table:
-// query i sees keys [0, p) and [begin, end). Keys are taken in this order whatever the prefix is,
-// so that a row's sums do not tell where the prefix ends.
+// rows. The mask is causal, so row i of the prefix sees rows 0 … i, and a class's row sees the
+// whole prefix and the rows of its own class up to itself; nobody sees another class. Hence the
+// prefix is computed once for all classes and no row is padding. Who sees whom is the plan's (Q, 3)
+// table: query i sees keys [0, p) and [begin, end). Keys are taken in this order whatever the
+// prefix is, so that a row's sums do not tell where the prefix ends.
 //   forward   s_j = qᵀ k_j /√d over the keys seen, p = softmax(s), out = Σ p_j v_j
 //   kept      q, k, v (by the block) and p: heads × links values, about ten a row and head
 //   backward  dv_j += p_j g;  dp_j = gᵀ v_j;  ds = p ∘ (dp − ⟨p, dp⟩)/√d;  dq += ds_j k_j;
 //             dk_j += ds_j q. Rows of the prefix collect from every class: the queries come in
 //             order and a head is one thread's, so the sum has one order.
 // Images. All N rows of an image see each other: two small dense products a head. Kept
-// probabilities would be N values a row and head, a quarter of what a block keeps; backward computes
-// them again from q and k, which costs one product in five.
-// In the last block only the rows that are read ask (Q of them): q is a matrix of its own.
+// probabilities would be N values a row and head, a quarter of what a block keeps; backward
+// computes them again from q and k, which costs one product in five. In the last block only the
+// rows that are read ask (Q of them): q is a matrix of its own.
 #pragma once
 
 #include <ATen/core/Tensor.h>

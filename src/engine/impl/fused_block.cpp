@@ -29,9 +29,9 @@
 //
 // The last block differs because of what is read: one row of each class or image (EOT, the class
 // token). Every row still gives its key and value, but only Q rows ask, and from there on nothing
-// but these Q rows exists: output projection, MLP and both residuals are Q rows, a few per cent of T.
-// Its queries therefore have a matrix of their own, apart from keys and values; backward puts the
-// gradient of the Q rows back among the T.
+// but these Q rows exists: output projection, MLP and both residuals are Q rows, a few per cent of
+// T. Its queries therefore have a matrix of their own, apart from keys and values; backward puts
+// the gradient of the Q rows back among the T.
 namespace qprompt::engine {
 namespace {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/aten.h"
-#include "qprompt/prompt.h"
+#include "learner/texts.h"
 
 namespace qprompt {
 namespace {

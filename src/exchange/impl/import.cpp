@@ -48,8 +48,7 @@ std::string position_key(const TrainerLog& log) {
 }
 
 void take_position(Import& import) {
-  static const std::vector<std::string> kPositions = {"end", "middle", "front"};
-  const bool placed = import.checkpoint().method == PromptMethod::kCoOp;
+  const bool placed = import.checkpoint().options.has("class-position");
   std::string from = "the method has no other";
   std::optional<std::string> position = import.options.position;
   if (position) from = "option";
@@ -65,7 +64,8 @@ void take_position(Import& import) {
     }
   }
   try {
-    import.prompt().position = static_cast<StoredPosition>(parse_choice(*position, kPositions));
+    import.prompt().position =
+        static_cast<ClassPosition>(parse_choice(*position, class_positions()));
   } catch (const Error& error) {
     fail(ErrorKind::kUsage, "the class token's position (", from, "): ", error.what());
   }
@@ -75,7 +75,6 @@ void take_position(Import& import) {
 void take_classes(Import& import) {
   const TrainerCheckpoint& found = import.checkpoint();
   TrainedPrompt& prompt = import.prompt();
-  prompt.class_specific = found.class_specific;
   prompt.class_names = import.options.class_names;
   const auto names = static_cast<int64_t>(prompt.class_names.size());
   if (found.class_specific) {
@@ -136,7 +135,7 @@ void take_seed(Import& import) {
 void take_data(Import& import) {
   std::string from;
   if (const auto text = import.choose(import.options.classes, "DATASET.SUBSAMPLE_CLASSES", from)) {
-    import.prompt().half = static_cast<StoredHalf>(parse_choice(*text, {"all", "base", "new"}));
+    import.prompt().half = static_cast<ClassSubset>(parse_choice(*text, class_subsets()));
     import.add("classes", *text, from);
   }
   if (const auto name = import.choose(import.options.dataset, "DATASET.NAME", from)) {
@@ -173,10 +172,8 @@ StoredTensor stored_tensor(const TrainerCheckpoint::Learned& learned, int64_t pl
 void take_learned(Import& import, const Clip& clip) {
   const TrainerCheckpoint& found = import.checkpoint();
   TrainedPrompt& prompt = import.prompt();
-  prompt.method = found.method;
-  prompt.n_ctx = found.n_ctx;
+  describe_method(prompt, found.options);
   prompt.width = clip.config().text_width;
-  prompt.depth = found.depth;
   prompt.fingerprint = clip.fingerprint();
   prompt.bits = 16;
   bool rounded = false;
@@ -223,7 +220,7 @@ TrainerRun open_trainer_run(const ImportOptions& options) {
   if (!names.empty()) {
     run.findings.push_back({"skipped", "left out, for nothing is known about them: " + names});
   }
-  run.facts.push_back({"method", std::string(method_name(found.method)), "checkpoint"});
+  run.facts.push_back({"method", find_method(found.method).label, "checkpoint"});
   if (trainer != "auto") run.facts.push_back({"trainer", trainer, from});
   if (found.epoch >= 0) {
     run.facts.push_back({"epoch", static_cast<uint64_t>(found.epoch), "checkpoint"});

@@ -15,7 +15,7 @@ namespace {
 void check_image_tower(const TrainerCheckpoint& found, const ClipConfig& clip,
                        const ImportOptions& options, const std::string& name, int64_t width) {
   if (clip.image_kind != ImageTowerKind::kVit) {
-    fail(ErrorKind::kContent, "'", options.checkpoint, "': a ", method_name(found.method),
+    fail(ErrorKind::kContent, "'", options.checkpoint, "': a ", find_method(found.method).label,
          " prompt has rows in the image tower, and that of '", options.clip_name,
          "' is a ResNet, which takes none; give the ViT that it was trained on with --clip");
   }
@@ -30,12 +30,13 @@ void check_image_tower(const TrainerCheckpoint& found, const ClipConfig& clip,
 void check_sizes(const TrainerCheckpoint& found, const ClipConfig& clip,
                  const ImportOptions& options) {
   const std::string of = cat(" of '", options.clip_name, "' is ");
-  int64_t image_depth = 0;
+  int64_t image_depth = 0, projections = 0;
   for (const auto& [name, source, values] : found.tensors) {
     const bool image = name.starts_with("vision."), weight = name.ends_with(".weight");
     image_depth += image ? 1 : 0;
     if (image) check_image_tower(found, clip, options, source, values.size(1));
     if (name.starts_with("proj.") && weight) {
+      ++projections;
       check_image_tower(found, clip, options, source, values.size(0));
     }
     if (name == "meta.1.weight" && values.size(1) != clip.embed_dim) {
@@ -47,12 +48,11 @@ void check_sizes(const TrainerCheckpoint& found, const ClipConfig& clip,
     other_clip(options, cat("the width of 'ctx' is ", found.width),
                cat("the text tower's width", of, clip.text_width));
   }
-  const bool vpt = found.method == PromptMethod::kVpt;
-  if (!vpt && found.depth > clip.text_layers) {
+  if (find_method(found.method).learns_text && found.depth > clip.text_layers) {
     other_clip(options, cat("the prompt's depth is ", found.depth),
                cat("the depth of the text tower", of, clip.text_layers));
   }
-  if (found.method == PromptMethod::kMaPLe) image_depth = found.depth;
+  image_depth = std::max(image_depth, projections);
   if (image_depth > clip.image_layers) {
     other_clip(options, cat("the prompt's depth in the image tower is ", image_depth),
                cat("that of the tower", of, clip.image_layers));

@@ -14,13 +14,7 @@ constexpr double kSameEmbedding = 0.05;
 
 using Ids = std::vector<int64_t>;
 
-/// CoCoOp and CoOp only start from the words; other methods keep those behind the first M, and VPT
-/// keeps all of them.
-enum class Use { kStart, kBehind, kAll };
-Use use_of(PromptMethod method) {
-  if (method == PromptMethod::kCoOp || method == PromptMethod::kCoCoOp) return Use::kStart;
-  return method == PromptMethod::kVpt ? Use::kAll : Use::kBehind;
-}
+Words use_of(const std::string& method) { return find_method(method).words; }
 
 /// Whether rows [begin, begin + ids) of each class in `embeddings` (C, n, D) are those of `ids`.
 bool are_embeddings(const Clip& clip, const at::Tensor& embeddings, const Ids& ids) {
@@ -51,18 +45,18 @@ ImportedWords choose_words(const Clip& clip, const TrainerCheckpoint& checkpoint
                            int64_t& placeholders) {
   if (given) return {*given, "option"};
   if (run.context) return {without_placeholders(*run.context, placeholders), run.path};
-  const Use use = use_of(checkpoint.method);
-  if (use == Use::kStart) return {"", "not said"};
+  const Words use = use_of(checkpoint.method);
+  if (use == Words::kStart) return {"", "not said"};
   Ids ids = clip.tokenizer().encode(kUsualWords);
   const auto learned = static_cast<size_t>(checkpoint.n_ctx);
-  if (use == Use::kBehind && learned >= ids.size()) return {"", "not said; no word is frozen"};
-  if (use == Use::kBehind && checkpoint.token_suffix.defined()) {
+  if (use == Words::kBehind && learned >= ids.size()) return {"", "not said; no word is frozen"};
+  if (use == Words::kBehind && checkpoint.token_suffix.defined()) {
     ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(learned));
     if (are_embeddings(clip, checkpoint.token_suffix, ids)) {
       return {kUsualWords, "checkpoint (token_suffix)"};
     }
   }
-  fail(ErrorKind::kUsage, "the words of this ", method_name(checkpoint.method),
+  fail(ErrorKind::kUsage, "the words of this ", find_method(checkpoint.method).label,
        " prompt are part of it, and neither the checkpoint nor a log says them; give them with "
        "--words \"",
        kUsualWords, "\" (the published configurations) or --words \"\" (a random start)");
@@ -70,13 +64,13 @@ ImportedWords choose_words(const Clip& clip, const TrainerCheckpoint& checkpoint
 
 void check_count(const TrainerCheckpoint& checkpoint, const ImportedWords& words, int64_t tokens,
                  int64_t placeholders) {
-  const Use use = use_of(checkpoint.method);
+  const Words use = use_of(checkpoint.method);
   const int64_t rows = checkpoint.n_ctx;
-  if (tokens == 0 || use == Use::kAll) return;
+  if (tokens == 0 || use == Words::kAll) return;
   // ProGrad starts the rows before its words from zeros, and its log shows them as placeholders.
-  const bool filled = use == Use::kStart && checkpoint.trainer == "prograd" && placeholders == 0;
+  const bool filled = use == Words::kStart && checkpoint.trainer == "prograd" && placeholders == 0;
   if (filled ? tokens <= rows
-             : (use == Use::kStart ? tokens + placeholders == rows : tokens >= rows)) {
+             : (use == Words::kStart ? tokens + placeholders == rows : tokens >= rows)) {
     return;
   }
   fail(ErrorKind::kUsage, "the initial words '", words.text, "' (", words.from, ") are ", tokens,
@@ -91,7 +85,7 @@ ImportedWords find_words(const Clip& clip, const TrainerRun& run,
                          const std::optional<std::string>& given, Findings& findings) {
   const at::NoGradGuard no_grad;
   const TrainerCheckpoint& checkpoint = run.checkpoint;
-  if (run.log.n_ctx && checkpoint.method != PromptMethod::kVpt &&
+  if (run.log.n_ctx && find_method(checkpoint.method).learns_text &&
       *run.log.n_ctx != checkpoint.n_ctx) {
     fail(ErrorKind::kContent, "'", run.log.path, "' tells of ", *run.log.n_ctx,
          " context rows, and the checkpoint has ", checkpoint.n_ctx,
@@ -106,12 +100,12 @@ ImportedWords find_words(const Clip& clip, const TrainerRun& run,
     findings.push_back({"other-model",
                         "the checkpoint's token_prefix is not this model's start token: it may "
                         "have been trained on another CLIP of the same widths"});
-  } else if (use_of(checkpoint.method) == Use::kBehind && checkpoint.token_suffix.defined() &&
+  } else if (use_of(checkpoint.method) == Words::kBehind && checkpoint.token_suffix.defined() &&
              !ids.empty()) {
     ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(checkpoint.n_ctx));
     if (!are_embeddings(clip, checkpoint.token_suffix, ids)) {
-      findings.push_back({"other-words",
-                          cat("the checkpoint's token_suffix does not begin with the words that "
+      findings.push_back(
+          {"other-words", cat("the checkpoint's token_suffix does not begin with the words that "
                               "are frozen behind the context, of '",
                               words.text, "' (", words.from, ")")});
     }

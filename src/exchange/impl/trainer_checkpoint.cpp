@@ -27,20 +27,19 @@ bool ends_with(std::string_view text, std::string_view end) {
 /// The trainers of --method, and the methods that each of them can leave behind.
 struct Trainer {
   std::string name;
-  std::set<PromptMethod> methods;
+  std::set<std::string> methods;  ///< words
 };
 const std::vector<Trainer>& trainers() {
-  using enum PromptMethod;
   static const std::vector<Trainer> kTrainers = {
-      {"auto", {kCoOp, kCoCoOp, kMaPLe, kIvlp, kVpt, kDeepText}},
-      {"coop", {kCoOp}},
-      {"kgcoop", {kCoOp}},
-      {"prograd", {kCoOp}},
-      {"cocoop", {kCoCoOp}},
-      {"maple", {kMaPLe}},
-      {"promptsrc", {kIvlp, kDeepText}},  // without rows in the image tower: DeepText
-      {"ivlp", {kIvlp, kDeepText}},
-      {"vpt", {kVpt}}};
+      {"auto", {"coop", "cocoop", "maple", "ivlp", "vpt", "deep-text"}},
+      {"coop", {"coop"}},
+      {"kgcoop", {"coop"}},
+      {"prograd", {"coop"}},
+      {"cocoop", {"cocoop"}},
+      {"maple", {"maple"}},
+      {"promptsrc", {"ivlp", "deep-text"}},  // without rows in the image tower: deep text
+      {"ivlp", {"ivlp", "deep-text"}},
+      {"vpt", {"vpt"}}};
   return kTrainers;
 }
 
@@ -146,16 +145,16 @@ struct Towers {
               image = "image_encoder.transformer.resblocks.", first_image = "image_encoder.VPT";
 };
 
-PromptMethod recognise(const StateDict& dict, const std::string& trainer) {
+std::string recognise(const StateDict& dict, const std::string& trainer) {
   const Towers towers;
   const bool deep_image =
       dict.has(towers.first_image) || !dict.numbers(towers.image, kDeepRow).empty();
   if (dict.has("proj.weight") || !dict.numbers("compound_prompts_text.", "").empty()) {
-    return PromptMethod::kMaPLe;
+    return "maple";
   }
-  if (deep_image) return dict.has("ctx") ? PromptMethod::kIvlp : PromptMethod::kVpt;
-  if (!dict.numbers(towers.text, kDeepRow).empty()) return PromptMethod::kDeepText;
-  if (dict.has("meta_net.linear2.weight")) return PromptMethod::kCoCoOp;
+  if (deep_image) return dict.has("ctx") ? "ivlp" : "vpt";
+  if (!dict.numbers(towers.text, kDeepRow).empty()) return "deep-text";
+  if (dict.has("meta_net.linear2.weight")) return "cocoop";
   if (!dict.has("ctx")) {
     fail(ErrorKind::kContent, "'", dict.source(),
          "' holds no learned prompt that is known: no 'ctx', no 'compound_prompts_text', no 'VPT'. "
@@ -166,7 +165,7 @@ PromptMethod recognise(const StateDict& dict, const std::string& trainer) {
   // IVLP of depth 1 and CoOp learn the same tensor; only the former saves the towers with it.
   const bool deep =
       trainer == "ivlp" || trainer == "promptsrc" || (trainer == "auto" && dict.whole_model());
-  return deep ? PromptMethod::kDeepText : PromptMethod::kCoOp;
+  return deep ? "deep-text" : "coop";
 }
 
 /// 1 … n - 1 as the keys of n blocks; anything else has a hole.
@@ -183,71 +182,78 @@ int64_t depth_of(const StateDict& dict, const std::set<int64_t>& numbers, int64_
   return expected;
 }
 
-void take_text_rows(StateDict& dict, TrainerCheckpoint& out) {
-  const Towers towers;
-  out.tensors.push_back(dict.take("ctx", "ctx", 2));
-  out.depth = depth_of(dict, dict.numbers(towers.text, kDeepRow), 1, "the text tower's deep row");
-  for (int64_t j = 1; j < out.depth; ++j) {
-    out.tensors.push_back(dict.take(cat(towers.text, j, kDeepRow), cat("deep.", j), 2));
-  }
+/// Where a stored name ends in a number or has one inside: "deep.3", "proj.0.weight".
+struct Numbered {
+  std::string before, after;
+  int64_t number = 0;
+};
+Numbered split_number(const std::string& stored) {
+  const size_t dot = stored.find('.');
+  if (dot == stored.npos) return {stored, "", 0};
+  const size_t end = stored.find('.', dot + 1);
+  return {stored.substr(0, dot), end == stored.npos ? "" : stored.substr(end),
+          std::stoll(stored.substr(dot + 1))};
 }
 
-/// Returns the depth in the image tower.
-int64_t take_image_rows(StateDict& dict, TrainerCheckpoint& out) {
+/// What the public trainers call a stored tensor; the first that the checkpoint has.
+std::string source_of(const StateDict& dict, const std::string& stored) {
   const Towers towers;
-  out.tensors.push_back(dict.take(towers.first_image, "vision.0", 2));
-  const int64_t depth =
+  const auto [before, after, j] = split_number(stored);
+  std::vector<std::string> names = {stored};
+  if (before == "deep") {
+    names = {cat(towers.text, j, kDeepRow), cat("compound_prompts_text.", j - 1)};
+  } else if (before == "vision") {
+    names = {j == 0 ? towers.first_image : cat(towers.image, j, kDeepRow)};
+  } else if (before == "proj") {
+    names = {j == 0 ? "proj" + after : cat("compound_prompt_projections.", j - 1, after)};
+  } else if (before == "meta") {
+    names = {cat("meta_net.linear", j, after)};
+  }
+  for (const std::string& name : names) {
+    if (dict.has(name)) return name;
+  }
+  return names.front();
+}
+
+/// The options that the tensors of a checkpoint tell.
+MethodOptions options_of(const StateDict& dict, const std::string& method) {
+  const Towers towers;
+  MethodOptions options(method);
+  const auto set = [&](const char* name, int64_t value) {
+    if (options.has(name)) options.set(name, value);
+  };
+  const at::Tensor ctx = dict.find("ctx"), first_image = dict.find(towers.first_image);
+  int64_t text =
+      depth_of(dict, dict.numbers(towers.text, kDeepRow), 1, "the text tower's deep row");
+  if (const auto rows = dict.numbers("compound_prompts_text.", ""); !rows.empty()) {
+    text = 1 + depth_of(dict, rows, 0, "compound_prompts_text");
+  }
+  const int64_t image =
       depth_of(dict, dict.numbers(towers.image, kDeepRow), 1, "the image tower's deep row");
-  for (int64_t j = 1; j < depth; ++j) {
-    out.tensors.push_back(dict.take(cat(towers.image, j, kDeepRow), cat("vision.", j), 2));
-  }
-  return depth;
-}
-
-void take_maple(StateDict& dict, TrainerCheckpoint& out) {
-  const std::string rows = "compound_prompts_text.", projections = "compound_prompt_projections.";
-  out.tensors.push_back(dict.take("ctx", "ctx", 2));
-  out.depth = 1 + depth_of(dict, dict.numbers(rows, ""), 0, "compound_prompts_text");
-  for (int64_t j = 1; j < out.depth; ++j) {
-    out.tensors.push_back(dict.take(cat(rows, j - 1), cat("deep.", j), 2));
-  }
-  for (int64_t j = 0; j < out.depth; ++j) {
-    const std::string from = j == 0 ? "proj." : cat(projections, j - 1, "."), to = cat("proj.", j);
-    out.tensors.push_back(dict.take(from + "weight", to + ".weight", 2));
-    out.tensors.push_back(dict.take(from + "bias", to + ".bias", 1));
-  }
+  const bool texts = options.method().learns_text;
+  set("depth", texts ? text : image);
+  set("vision-depth", image);
+  const bool specific = options.has("class-specific") && ctx.defined() && ctx.dim() == 3;
+  if (specific) options.set("class-specific", std::string("true"));
+  const auto rows_of = [](const at::Tensor& rows) {
+    return rows.defined() && rows.dim() >= 2 ? rows.size(-2) : int64_t{1};
+  };
+  set("n-ctx", rows_of(texts ? ctx : first_image));
+  set("vision-ctx", rows_of(first_image));
+  return options;
 }
 
 void take_tensors(StateDict& dict, TrainerCheckpoint& out) {
-  switch (out.method) {
-    case PromptMethod::kCoOp: {
-      const at::Tensor ctx = dict.find("ctx");
-      out.class_specific = ctx.dim() == 3;
-      out.tensors.push_back(dict.take("ctx", "ctx", out.class_specific ? 3 : 2));
-      break;
-    }
-    case PromptMethod::kCoCoOp:
-      out.tensors.push_back(dict.take("ctx", "ctx", 2));
-      for (const std::string layer : {"1", "2"}) {
-        const std::string from = "meta_net.linear" + layer, to = "meta." + layer;
-        out.tensors.push_back(dict.take(from + ".weight", to + ".weight", 2));
-        out.tensors.push_back(dict.take(from + ".bias", to + ".bias", 1));
-      }
-      break;
-    case PromptMethod::kMaPLe:
-      take_maple(dict, out);
-      break;
-    case PromptMethod::kIvlp:
-      take_text_rows(dict, out);
-      take_image_rows(dict, out);
-      break;
-    case PromptMethod::kVpt:
-      out.depth = take_image_rows(dict, out);
-      break;
-    case PromptMethod::kDeepText:
-      take_text_rows(dict, out);
-      break;
+  out.options = options_of(dict, out.method);
+  const MethodOptions& options = out.options;
+  for (const TensorSpec& tensor : options.method().tensors(options, {})) {
+    out.tensors.push_back(dict.take(source_of(dict, tensor.name), tensor.name,
+                                    static_cast<int64_t>(tensor.axes.size())));
   }
+  out.depth = options.whole_or("depth", 1);
+  out.n_ctx = options.whole("n-ctx");
+  out.class_specific = unseen_rule(options) == Unseen::kRefused;
+  if (options.method().learns_text) out.width = out.tensors.front().values.size(-1);
 }
 
 }  // namespace
@@ -279,15 +285,12 @@ TrainerCheckpoint read_trainer_checkpoint(const std::string& path, const std::st
   const auto expected = std::find_if(trainers().begin(), trainers().end(),
                                      [&](const Trainer& t) { return t.name == trainer; });
   if (expected == trainers().end() || expected->methods.count(out.method) == 0) {
-    fail(ErrorKind::kUsage, "'", path, "' holds the tensors of ", method_name(out.method),
+    fail(ErrorKind::kUsage, "'", path, "' holds the tensors of ", find_method(out.method).label,
          ", and the trainer is said to be ", trainer,
          "; give the method that it was trained by with --method, or leave it to the tensors with "
          "--method auto --log none");
   }
   take_tensors(dict, out);
-  const at::Tensor& first = out.tensors.front().values;
-  out.n_ctx = first.size(out.class_specific ? 1 : 0);
-  if (out.method != PromptMethod::kVpt) out.width = first.size(-1);
   out.token_prefix = dict.find("token_prefix");
   out.token_suffix = dict.find("token_suffix");
   out.unknown = dict.unknown();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/runtime.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {

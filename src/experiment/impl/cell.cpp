@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "base/numerics.h"
-#include "experiment/impl/content.h"
 #include "qprompt/weights.h"
 
 namespace qprompt {
@@ -13,19 +12,6 @@ namespace {
 std::string hex_of_text(const std::string& text) {
   Digest digest;
   digest.update_text(text);
-  return digest.hex();
-}
-
-std::string digest_of_list(const Split& split, const std::vector<Item>& items) {
-  const std::vector<std::string> contents = contents_of(split.image_root, items);
-  Digest digest;
-  digest.update_text(split.name);  // files of prompts say it
-  for (const std::string& name : split.class_names) digest.update_text(name);
-  for (size_t i = 0; i < items.size(); ++i) {
-    // The path decides the random views.
-    digest.update_text(cat(items[i].label, " ", items[i].path));
-    digest.update_text(contents[i]);
-  }
   return digest.hex();
 }
 
@@ -52,8 +38,6 @@ std::string method_lines(const Training& training) {
 
 DrawnList drawn_list(Split split) {
   DrawnList out;
-  out.digest = digest_of_list(split, split.train);
-  out.val_digest = digest_of_list(split, split.val);
   out.split = std::make_shared<const Split>(std::move(split));
   return out;
 }
@@ -61,8 +45,7 @@ DrawnList drawn_list(Split split) {
 TestList test_list(const std::string& dataset, const Split& whole, Half half) {
   auto cut = std::make_shared<Split>(select_half(whole, half));
   for (auto* list : {&cut->train, &cut->val}) std::vector<Item>().swap(*list);
-  const std::string digest = digest_of_list(*cut, cut->test);
-  return {dataset, std::move(cut), half, digest};
+  return {dataset, std::move(cut), half, ""};
 }
 
 const std::string& kind_name(CellKind kind) {

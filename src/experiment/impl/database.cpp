@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/runtime.h"
 #include "qprompt/base.h"
 
 namespace qprompt {
@@ -117,7 +118,8 @@ void Database::check_schema(StoreMode mode) {
   if (schema < kSchema) {
     fail(ErrorKind::kContent, "'", path_, "' is a database of schema ", schema,
          ", which 'qprompt run' of version 0.1 wrote; this qprompt keeps results in schema ",
-         kSchema, ". Print it with that version, or run its recipe again into another file (--db FILE)");
+         kSchema,
+         ". Print it with that version, or run its recipe again into another file (--db FILE)");
   }
   fail(ErrorKind::kContent, "'", path_, "' has schema ", schema, ", of a later qprompt; this one ",
        "reads schema ", kSchema, ". Use that version, or another file (--db FILE)");

@@ -5,10 +5,11 @@
 #include <sstream>
 
 #include "base/aten.h"
+#include "base/runtime.h"
 #include "experiment/impl/execute.h"
 #include "experiment/impl/store_rules.h"
 #include "experiment/run.h"
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 
 namespace qprompt {
 namespace {
@@ -91,34 +92,35 @@ class Estimator {
   double scoring_seconds(const Cell& cell) {
     double seconds = 0;
     const bool learned = cell.kind == CellKind::kPrompt;
-    const PromptKind kind = cell.training.fit.context.kind;
+    const Method& method = cell.training.fit.method.method();
     for (const TestList& list : cell.tests) {
       const auto images = static_cast<double>(list.split->test.size());
-      const double pass = text_seconds(list.split->class_names, cell.training.fit.context, false);
-      seconds += pass * (learned && kind == PromptKind::kCoCoOp ? images : 1.0);
-      if (learned && prompts_images(kind)) seconds += images * image_seconds();
+      const double pass = text_seconds(list.split->class_names, cell.training.fit.method, false);
+      seconds += pass * (learned && method.text_by_image ? images : 1.0);
+      if (learned && method.reads == Reads::kPixels) seconds += images * image_seconds();
     }
     return seconds;
   }
 
   double step_seconds(const Cell& cell) {
     const std::vector<std::string>& names = cell.training.drawn.split->class_names;
-    const ContextOptions& context = cell.training.fit.context;
+    const MethodOptions& options = cell.training.fit.method;
+    const Method& method = options.method();
     const auto images = static_cast<double>(batch_of(cell));
-    const bool fixed = context.kind == PromptKind::kVpt;  // texts, which are encoded once
-    const double text = fixed ? 0 : text_seconds(names, context, true);
-    if (context.kind == PromptKind::kCoCoOp) return text * images;
-    return text + (prompts_images(context.kind) ? images * image_step_seconds(context) : 0.0);
+    // Texts that are not learned are encoded once.
+    const double text = method.learns_text ? text_seconds(names, options, true) : 0;
+    if (method.text_by_image) return text * images;
+    return text + (method.reads == Reads::kPixels ? images * image_step_seconds(options) : 0.0);
   }
 
   /// A pass of the text tower over these classes, with or without its gradient.
-  double text_seconds(const std::vector<std::string>& names, const ContextOptions& context,
+  double text_seconds(const std::vector<std::string>& names, const MethodOptions& options,
                       bool gradient) {
-    std::string key = cat(gradient, " ", learner_key(context), " ", names.size(), " ");
+    std::string key = cat(gradient, " ", learner_key(options), " ", names.size(), " ");
     for (const std::string& name : names) key += name + "\n";
     const auto found = text_seconds_.find(key);
     if (found != text_seconds_.end()) return found->second;
-    const auto learner = make_learner(clip_, names, context);
+    const auto learner = make_learner(clip_, names, options);
     const at::Tensor image = at::ones({32, clip_.config().embed_dim});
     const at::Tensor labels = at::zeros({32}, at::kLong);
     const double seconds = time_of([&] {
@@ -130,25 +132,26 @@ class Estimator {
   }
 
   /// A pass of the image tower and back, of one image.
-  double image_step_seconds(const ContextOptions& context) {
-    const auto found = image_steps_.find(learner_key(context));
+  double image_step_seconds(const MethodOptions& options) {
+    const auto found = image_steps_.find(learner_key(options));
     if (found != image_steps_.end()) return found->second;
-    const auto learner = make_learner(clip_, {"a", "b"}, context);
+    const auto learner = make_learner(clip_, {"a", "b"}, options);
     const int64_t size = clip_.config().image_size, images = 4;
     const at::Tensor pixels = at::zeros({images, 3, size, size});
     const double seconds = time_of([&] {
       const ImagePrompts rows = learner->image_prompts(fresh(*learner, true));
       clip_.encode_image(pixels, rows).sum().backward();
     });
-    return image_steps_[learner_key(context)] = seconds / double(images);
+    return image_steps_[learner_key(options)] = seconds / double(images);
   }
 
-  static std::string learner_key(const ContextOptions& context) {
-    return cat(static_cast<int>(context.kind), " ", context.n_ctx, " ", context.depth, " ",
-               context.vision_ctx, " ", context.vision_depth, " ", context.init_words);
+  static std::string learner_key(const MethodOptions& options) {
+    std::string key = options.method().word;
+    for (const auto& [name, text] : options.list()) key += cat(" ", name, "=", text);
+    return key;
   }
 
-  static std::vector<at::Tensor> fresh(const PromptLearner& learner, bool gradient) {
+  static std::vector<at::Tensor> fresh(const Learner& learner, bool gradient) {
     Rng rng(1);
     std::vector<at::Tensor> values = learner.initial_values(rng);
     for (at::Tensor& value : values) value.set_requires_grad(gradient);
@@ -179,7 +182,8 @@ std::map<std::string, CellState> states_in(const Store* store, const std::string
 std::vector<PlannedCell> estimate(const Clip& clip, Planner& planner, const Store* store,
                                   const RunOptions& options, Observer& observer) {
   std::vector<Cell> cells = planner.next({});
-  for (Cell& cell : cells) use_run_options(options, cell);
+  ListDigests digests(options.features);
+  for (Cell& cell : cells) use_run_options(options, digests, cell);
   for (Cell& images : images_cells(cells, options.features)) cells.push_back(std::move(images));
   const std::map<std::string, CellState> states = states_in(store, planner.heading().name);
   Estimator estimator(clip);

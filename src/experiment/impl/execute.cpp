@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/runtime.h"
 #include "experiment/impl/attempt.h"
 #include "qprompt/version.h"
 #include "qprompt/weights.h"
@@ -154,14 +155,16 @@ bool Workshop::is_trained(const Cell& cell, const std::string& training) const {
   });
 }
 
-void Workshop::add_scores(const Cell& cell, const Claim& claim, int64_t epoch,
-                          const std::string& bytes, Outcome& outcome, Log& log) {
+decltype(Outcome::scores) Workshop::scores_of(const Cell& cell, const std::string& training,
+                                              int64_t epoch, const std::string& bytes, Log& log) {
+  decltype(Outcome::scores) scores;
   const TrainedPrompt prompt = decode_prompt(bytes, cell.label + " in the store");
   for (const TestList& list : cell.tests) {
     const TestSet& test = opened(list, log);
-    outcome.scores.push_back({score_id(claim.training, epoch, list.digest),
-                              scored_list(list, test, score_prompt(clip_, prompt, test))});
+    scores.push_back({score_id(training, epoch, list.digest),
+                      scored_list(list, test, score_prompt(clip_, prompt, test))});
   }
+  return scores;
 }
 
 Outcome Workshop::learn_and_score(const Cell& cell, const Claim& claim, const UnderWay& under_way,
@@ -190,12 +193,14 @@ Outcome Workshop::learn_and_score(const Cell& cell, const Claim& claim, const Un
   outcome.payload_bytes = prompt.payload_bytes();
   outcome.file_bytes = static_cast<int64_t>(bytes.size());
   read_run_record(store_.get(record_id(claim.training)), outcome);
-  add_scores(cell, claim, kLastEpoch, bytes, outcome, log);
+  outcome.scores = scores_of(cell, claim.training, kLastEpoch, bytes, log);
   outcome.spent.push_back(checkpoint_id(claim.training, cell.training.fit));
   if (!cell.watch.scores) return outcome;
   for (const int64_t epoch : cell.watch.epochs) {
     const std::string watched = watched_id(claim.training, epoch);
-    add_scores(cell, claim, epoch, store_.get(watched), outcome, log);
+    for (auto& score : scores_of(cell, claim.training, epoch, store_.get(watched), log)) {
+      outcome.scores.push_back(std::move(score));
+    }
     outcome.spent.push_back(watched);
   }
   return outcome;

@@ -8,6 +8,7 @@
 #include "base/observer.h"
 #include "experiment/cell.h"
 #include "experiment/impl/attempt.h"
+#include "experiment/impl/list_digests.h"
 #include "experiment/run.h"
 #include "experiment/store.h"
 #include "qprompt/eval.h"
@@ -17,8 +18,8 @@ namespace qprompt {
 /// The id of a training or, for an images cell, of the lists that it encodes; of one that cannot be
 /// done, of its names.
 std::string cell_training_id(const Clip& clip, const Cell& cell, const FeatureOptions& features);
-/// How images are read, device and dtype are the run's, not the planner's.
-void use_run_options(const RunOptions& options, Cell& cell);
+/// How images are read, device and dtype are the run's, not the planner's. Fills in the digests.
+void use_run_options(const RunOptions& options, ListDigests& digests, Cell& cell);
 /// The cell as a store knows it.
 Entry entry_of(const Clip& clip, const Cell& cell, const FeatureOptions& features);
 
@@ -44,8 +45,9 @@ class Workshop {
   Outcome learn_and_score(const Cell& cell, const Claim& claim, const UnderWay& under_way,
                           Log& log);
   bool is_trained(const Cell& cell, const std::string& training) const;
-  void add_scores(const Cell& cell, const Claim& claim, int64_t epoch, const std::string& bytes,
-                  Outcome& outcome, Log& log);
+  /// Of the prompt in `bytes`, which `training` had at the end of `epoch`.
+  decltype(Outcome::scores) scores_of(const Cell& cell, const std::string& training, int64_t epoch,
+                                      const std::string& bytes, Log& log);
   const TestSet& opened(const TestList& list, Log& log);
   void forget_all_but(const Cell& cell);
 

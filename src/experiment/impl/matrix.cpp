@@ -10,8 +10,8 @@ namespace {
 
 /// Whether all classes together cost little beside the halves: classes are encoded once for all
 /// images, and the images are encoded already.
-bool joint_is_cheap(PromptKind kind) {
-  return kind == PromptKind::kCoOp || kind == PromptKind::kDeepText;
+bool joint_is_cheap(const Method& method) {
+  return method.reads == Reads::kFeatures && method.learns_text && !method.text_by_image;
 }
 
 class MatrixPlanner final : public Planner {
@@ -43,7 +43,7 @@ class MatrixPlanner final : public Planner {
   struct Opened {
     Split whole;
     std::vector<TestList> tests;
-    std::vector<std::vector<std::string>> templates;  ///< of zero-shot, as in `Training`
+    std::vector<std::vector<std::string>> templates;          ///< of zero-shot, as in `Training`
     std::map<std::pair<int64_t, uint64_t>, DrawnList> draws;  ///< by shots and seed
   };
 
@@ -92,7 +92,7 @@ class MatrixPlanner final : public Planner {
         fit.shots = shots;
         fit.half = base_to_new() ? Half::kBase : Half::kAll;
         fit.train.seed = seed;
-        if (base_to_new() && !joint_is_cheap(fit.context.kind) && cell.tests.size() > 2) {
+        if (base_to_new() && !joint_is_cheap(fit.method.method()) && cell.tests.size() > 2) {
           cell.tests.resize(2);
         }
         if (cell.error.empty()) draw(set, opened, cell);

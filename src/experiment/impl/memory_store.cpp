@@ -4,6 +4,7 @@
 #include <mutex>
 #include <set>
 
+#include "base/runtime.h"
 #include "experiment/impl/store_rules.h"
 #include "experiment/store.h"
 

@@ -32,9 +32,8 @@ void add_reader(Cell& images, const Training& training) {
 }
 
 void add_list(Cell& images, const TestList& list) {
-  const bool known = std::any_of(images.tests.begin(), images.tests.end(), [&](const auto& other) {
-    return other.digest == list.digest;
-  });
+  const bool known = std::any_of(images.tests.begin(), images.tests.end(),
+                                 [&](const auto& other) { return other.digest == list.digest; });
   if (!known) images.tests.push_back(list);
 }
 
@@ -47,7 +46,7 @@ std::vector<Cell> images_cells(const std::vector<Cell>& cells, const FeatureOpti
     if (!cell.error.empty()) continue;
     for (const TestList& list : cell.tests) add_list(images_of(list.dataset, images), list);
     if (cell.kind != CellKind::kPrompt) continue;
-    if (prompts_images(cell.training.fit.context.kind)) continue;  // reads pixels
+    if (cell.training.fit.method.method().reads == Reads::kPixels) continue;  // reads pixels
     add_reader(images_of(cell.dataset, images), cell.training);
   }
   return images;
@@ -70,16 +69,16 @@ std::string cell_training_id(const Clip& clip, const Cell& cell, const FeatureOp
   digest.update_text(std::filesystem::weakly_canonical(cache, ignored).string());
   for (const TestList& list : cell.tests) digest.update_text(list.digest);
   for (const Training& reader : cell.readers) {
-    digest.update_text(
-        cat(reader.drawn.digest, " ", reader.fit.views, " ", reader.fit.train.seed));
+    digest.update_text(cat(reader.drawn.digest, " ", reader.fit.views, " ", reader.fit.train.seed));
   }
   return digest.hex();
 }
 
-void use_run_options(const RunOptions& options, Cell& cell) {
+void use_run_options(const RunOptions& options, ListDigests& digests, Cell& cell) {
   cell.training.fit.features = options.features;
   cell.training.fit.device = options.device;
   cell.training.fit.dtype = options.dtype;
+  digests.fill(cell);
 }
 
 Entry entry_of(const Clip& clip, const Cell& cell, const FeatureOptions& features) {

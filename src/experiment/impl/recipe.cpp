@@ -1,61 +1,79 @@
 #include "experiment/recipe.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "experiment/impl/toml_reader.h"
 #include "experiment/published.h"
+#include "train/option_door.h"
 
 namespace qprompt {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int64_t kRecipeFormat = 1;
-constexpr int64_t kMaxRecipeBytes = 1 << 20;
-constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kRecipeFormat = 1, kMaxRecipeBytes = 1 << 20, kMaxThreads = 1024;
 constexpr double kMaxCells = 100'000;
 
 /// A path of the recipe: relative ones start at the recipe's own folder.
 std::string beside(const Recipe& recipe, const std::string& path) {
-  if (path.empty() || fs::path(path).is_absolute()) return path;
-  return (fs::path(recipe.path).parent_path() / path).lexically_normal().string();
+  return path.empty() ? path
+                      : (fs::path(recipe.path).parent_path() / path).lexically_normal().string();
 }
 
-Fields trained_fields(FitOptions& fit) {
-  Fields fields = fit_fields(fit);
-  std::erase_if(fields, [](const Field& field) { return field.name == "bits"; });
-  return fields;
+/// Throws kContent on a key that no method knows. The bits stand at the top, or with a method.
+void check_known(const OptionEntry& entry, const std::string& file) {
+  std::string names;
+  for (const KnownOption& known : known_options()) {
+    if (known.field.name == "bits") continue;
+    if (known.field.name == entry.key) return;
+    names += (names.empty() ? "" : ", ") + known.field.name;
+  }
+  fail(ErrorKind::kContent, file, ":", entry.line, ": unknown key '", entry.key,
+       "'; known here: ", names);
 }
 
-/// Sets what the table names. A field that this method does not have (a float prompt has no
-/// quantizer) is left out when `lenient`, since the table is shared.
-void apply(const OptionTable& table, FitOptions& fit, bool lenient, const std::string& file) {
-  const Fields fields = trained_fields(fit);
-  for (const OptionEntry& entry : table) {
-    std::string known;
-    bool found = false;
-    for (const Field& field : fields) {
-      known += (known.empty() ? "" : ", ") + field.name;
-      if (field.name != entry.key) continue;
-      found = true;
-      try {
-        field.parse(entry.value);
-      } catch (const Error& e) {
-        fail(ErrorKind::kContent, file, ":", entry.line, ": ", entry.key, ": ", e.what());
-      }
-    }
-    if (!found && !lenient) {
-      fail(ErrorKind::kContent, file, ":", entry.line, ": unknown key '", entry.key,
-           "'; known here: ", known);
-    }
+/// Sets one entry; what is wrong is told with its line.
+void set_entry(const OptionEntry& entry, FitOptions& fit, const std::string& file) {
+  check_known(entry, file);
+  try {
+    set_option(fit, entry.key, entry.value);
+  } catch (const Error& e) {
+    const ErrorKind kind = has_option(fit, entry.key) ? ErrorKind::kContent : e.kind();
+    fail(kind, file, ":", entry.line, ": ", e.what());
   }
 }
 
-/// Shared tables may name whatever any method has.
-void check_shared(const OptionTable& table, const std::string& file) {
-  FitOptions widest;
-  widest.train.quantization = Quantization::kAware;
-  apply(table, widest, false, file);
+/// Sets what the table names and the method has: a shared table may serve others (`check_shared`).
+void apply_shared(const OptionTable& table, FitOptions& fit, const std::string& file) {
+  for (const OptionEntry& entry : table) {
+    if (has_option(fit, entry.key)) set_entry(entry, fit, file);
+  }
+}
+
+/// Every entry of a table that methods share must serve at least one of them.
+void check_shared(const OptionTable& table, const Recipe& recipe) {
+  std::vector<FitOptions> fits;
+  for (const MethodSpec& method : recipe.methods) {
+    if (method.kind != "zero-shot") set_method(method.kind, method.bits, fits.emplace_back());
+  }
+  std::vector<FitOptions*> shared;
+  for (FitOptions& fit : fits) shared.push_back(&fit);
+  for (const OptionEntry& entry : table) {
+    check_known(entry, recipe.path);
+    if (shared.empty()) {
+      fail(ErrorKind::kUsage, recipe.path, ":", entry.line, ": the option '", entry.key,
+           "' has no use: nothing is trained");
+    }
+    const bool served = std::any_of(fits.begin(), fits.end(), [&](const FitOptions& fit) {
+      return has_option(fit, entry.key);
+    });
+    try {
+      set_shared_options({{entry.key, entry.value}}, shared);
+    } catch (const Error& e) {
+      fail(served ? ErrorKind::kContent : e.kind(), recipe.path, ":", entry.line, ": ", e.what());
+    }
+  }
 }
 
 /// What [method.NAME] says.
@@ -107,7 +125,8 @@ void read_methods(TomlTable& root, Recipe& recipe) {
   std::vector<int64_t> bits = root.integers("bits");
   if (bits.empty()) bits = {1};
   if (names.empty()) {
-    root.refuse(root.line_of("methods"), "'methods' names no method; for example: [\"qcoop\"]");
+    root.refuse(root.line_of("methods"),
+                "'methods' names no method; 'qprompt train --help' lists them");
   }
   std::map<std::string, MethodTable> tables;
   for (auto& [name, table] : root.tables("method")) {
@@ -240,14 +259,14 @@ void read_option_tables(TomlTable& root, Recipe& recipe) {
   recipe.options = root.table_options("options");
   for (auto& [name, table] : root.tables("dataset")) recipe.of_dataset[name] = table.options();
   for (auto& [name, table] : root.tables("shot")) recipe.of_shots[name] = table.options();
-  check_shared(recipe.options, recipe.path);
+  check_shared(recipe.options, recipe);
   const auto check_all = [&](const char* what, const std::map<std::string, OptionTable>& tables,
                              const std::set<std::string>& names) {
     for (const auto& [name, table] : tables) {
       if (names.count(name) == 0) {
         root.refuse(root.line_of(what), cat("[", what, ".", name, "] names nothing that is run"));
       }
-      check_shared(table, recipe.path);
+      check_shared(table, recipe);
     }
   };
   std::set<std::string> sets, shots;
@@ -278,10 +297,12 @@ FitOptions fit_options(const Recipe& recipe, const MethodSpec& method, const std
     return fit;
   }
   set_method(method.kind, method.bits, fit);
-  apply(recipe.options, fit, true, recipe.path);
-  apply(table(recipe.of_method, method.name), fit, false, recipe.path);
-  apply(table(recipe.of_shots, shots_name(shots)), fit, true, recipe.path);
-  apply(table(recipe.of_dataset, dataset), fit, true, recipe.path);
+  apply_shared(recipe.options, fit, recipe.path);
+  for (const OptionEntry& entry : table(recipe.of_method, method.name)) {
+    set_entry(entry, fit, recipe.path);
+  }
+  apply_shared(table(recipe.of_shots, shots_name(shots)), fit, recipe.path);
+  apply_shared(table(recipe.of_dataset, dataset), fit, recipe.path);
   fit.shots = shots;
   fit.features.decode.exif_orientation = recipe.exif_orientation;
   fit.half = recipe.protocol == Protocol::kBaseToNew ? Half::kBase : Half::kAll;
@@ -295,15 +316,15 @@ Recipe read_recipe(const RecipeRequest& request) {
   const toml::table parsed = parse_toml(recipe.text, recipe.path);
   TomlTable root(parsed, recipe.path, "");
   if (const int64_t format = root.integer("format", kRecipeFormat); format != kRecipeFormat) {
-    root.refuse(root.line_of("format"), cat("this is a recipe of format ", format,
-                                            "; this qprompt reads format ", kRecipeFormat,
-                                            ". Use the version that it was written for"));
+    root.refuse(root.line_of("format"),
+                cat("this is a recipe of format ", format, "; this qprompt reads format ",
+                    kRecipeFormat, ". Use the version that it was written for"));
   }
   recipe.name = root.text("name", fs::path(recipe.path).stem().string());
   recipe.title = root.text("title", recipe.name);
   const std::string protocol = root.text("protocol", "base-to-new");
   try {
-    recipe.protocol = static_cast<Protocol>(parse_choice(protocol, protocol_names()));
+    recipe.protocol = static_cast<Protocol>(parse_choice(protocol, protocols()));
   } catch (const Error& e) {
     root.refuse(root.line_of("protocol"), std::string("protocol: ") + e.what());
   }
@@ -354,14 +375,13 @@ Matrix matrix_of(const Recipe& recipe) {
   matrix.shots = recipe.shots;
   matrix.seeds = recipe.seeds;
   const auto set_of = [validation = recipe.scores_validation](const SetSpec& spec) {
-    return MatrixSet{spec.name,
-                     [data = spec.data, validation](Log& log) {
-                       Split split = load_split(data, log);
-                       if (validation) split.test = split.val;
-                       return split;
-                     },
-                     "",
-                     {default_template(spec.data.dataset)}};
+    MatrixSet set{spec.name, nullptr, "", {default_template(spec.data.dataset)}};
+    set.open = [data = spec.data, validation](Log& log) {
+      Split split = load_split(data, log);
+      if (validation) split.test = split.val;
+      return split;
+    };
+    return set;
   };
   for (const SetSpec& spec : recipe.sets) matrix.sets.push_back(set_of(spec));
   for (const SetSpec& spec : recipe.source) matrix.source.push_back(set_of(spec));

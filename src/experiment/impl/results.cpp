@@ -4,12 +4,6 @@
 
 namespace qprompt {
 
-const std::vector<std::string>& protocol_names() {
-  static const std::vector<std::string> kNames{"base-to-new", "few-shot", "cross-dataset",
-                                               "domain"};
-  return kNames;
-}
-
 const std::string& state_name(CellState state) {
   static const std::string kNames[] = {"waiting", "running", "done", "failed"};
   return kNames[static_cast<size_t>(state)];

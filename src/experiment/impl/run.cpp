@@ -33,10 +33,9 @@ PlannedMatrix make_matrix(const Clip& clip, const std::vector<Cell>& planned,
     if (!planned[i].error.empty()) continue;
     for (size_t j = planned.size(); j < matrix.cells.size(); ++j) {
       const std::string& dataset = matrix.cells[j].dataset;
-      const bool reads =
-          planned[i].dataset == dataset ||
-          std::any_of(planned[i].tests.begin(), planned[i].tests.end(),
-                      [&](const TestList& list) { return list.dataset == dataset; });
+      const bool reads = planned[i].dataset == dataset ||
+                         std::any_of(planned[i].tests.begin(), planned[i].tests.end(),
+                                     [&](const TestList& list) { return list.dataset == dataset; });
       if (reads) matrix.entries[i].after.push_back(matrix.entries[j].training);
     }
   }
@@ -133,8 +132,7 @@ std::string name_of_plan(const Heading& heading, const std::vector<Entry>& entri
   Digest digest;
   for (const Entry& entry : entries) digest.update_text(entry_id(entry));
   constexpr size_t kDigits = 8;
-  return protocol_names()[static_cast<size_t>(heading.protocol)] + "-" +
-         digest.hex().substr(0, kDigits);
+  return protocols()[static_cast<size_t>(heading.protocol)] + "-" + digest.hex().substr(0, kDigits);
 }
 
 }  // namespace
@@ -143,6 +141,7 @@ Results run(const Clip& clip, Planner& planner, Store& store, const RunOptions& 
             Observer& observer) {
   Heading heading = planner.heading();
   Workshop workshop(clip, store, options);
+  ListDigests digests(options.features);
   std::vector<Cell> planned;
   Results results;
   bool first = true;
@@ -150,7 +149,7 @@ Results run(const Clip& clip, Planner& planner, Store& store, const RunOptions& 
     std::vector<Cell> more = planner.next(shown(results));
     if (more.empty() && !first) return results;
     for (Cell& cell : more) {
-      use_run_options(options, cell);
+      use_run_options(options, digests, cell);
       planned.push_back(std::move(cell));
     }
     const PlannedMatrix matrix = make_matrix(clip, planned, options);

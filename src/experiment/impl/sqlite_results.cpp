@@ -21,7 +21,7 @@ Heading SqliteStore::read_heading(const std::string& experiment) const {
       "WHERE name = ?");
   row.bind(experiment);
   if (!row.step()) refuse_unknown(experiment, names(), "'" + database_.path() + "'");
-  const auto& known = protocol_names();
+  const auto& known = protocols();
   const auto protocol = std::find(known.begin(), known.end(), row.text(1));
   if (protocol == known.end()) {
     qprompt::fail(ErrorKind::kContent, damaged(), " is damaged: unknown protocol '", row.text(1),
@@ -95,7 +95,8 @@ const SqliteStore::KeptList& SqliteStore::kept_list(const std::string& digest) c
 void SqliteStore::read_scores(const std::string& experiment, Results& results) const {
   Statement rows = database_.prepare(
       "SELECT w.ordinal, w.dataset, w.half, w.epoch, s.test_list, s.total, s.correct, s.failed, "
-      "s.predictions, s.confidences, s.base_scores FROM wanted_scores w JOIN scores s ON s.id = w.score "
+      "s.predictions, s.confidences, s.base_scores FROM wanted_scores w JOIN scores s ON s.id = "
+      "w.score "
       "WHERE w.experiment = ? ORDER BY w.ordinal, w.position");
   rows.bind(experiment);
   while (rows.step()) {

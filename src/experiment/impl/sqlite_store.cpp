@@ -5,6 +5,7 @@
 #include <ctime>
 #include <utility>
 
+#include "base/runtime.h"
 #include "experiment/impl/packing.h"
 #include "qprompt/weights.h"
 
@@ -52,7 +53,7 @@ void SqliteStore::enter_heading(const Heading& heading) {
           "UPDATE experiments SET title = ?, protocol = ?, methods = ?, datasets = ?, shots = ?, "
           "recipe = ?, published = ? WHERE name = ?")
       .bind(heading.title)
-      .bind(protocol_names().at(static_cast<size_t>(heading.protocol)))
+      .bind(protocols().at(static_cast<size_t>(heading.protocol)))
       .bind(pack_list(heading.methods))
       .bind(pack_list(heading.datasets))
       .bind(pack_list(heading.shots))

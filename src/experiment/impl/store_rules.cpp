@@ -45,8 +45,8 @@ void refuse_unknown(const std::string& experiment, const std::string& names,
   std::string known;
   for (const char c : names) known += c == '\n' ? std::string(", ") : std::string(1, c);
   if (!known.empty()) known.resize(known.size() - 2);
-  fail(ErrorKind::kUsage, where, " has no experiment '", experiment, "'; it has: ",
-       known.empty() ? "none" : known);
+  fail(ErrorKind::kUsage, where, " has no experiment '", experiment,
+       "'; it has: ", known.empty() ? "none" : known);
 }
 
 }  // namespace qprompt

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/base.h"
+#include "base/tomlpp.h"
 #include "experiment/recipe.h"
-#include "experiment/impl/tomlpp.h"
+#include "qprompt/base.h"
 
 namespace qprompt {
 

@@ -137,7 +137,7 @@ std::string results_json(const std::vector<Experiment>& experiments, const std::
   for (const Experiment& e : experiments) {
     JsonValue one{{"experiment", e.heading.name},
                   {"title", e.heading.title},
-                  {"protocol", protocol_names()[static_cast<size_t>(e.heading.protocol)]},
+                  {"protocol", protocols()[static_cast<size_t>(e.heading.protocol)]},
                   {"planned", e.planned},
                   {"done", e.cells.size()},
                   {"failures", e.failures},

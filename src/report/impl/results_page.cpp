@@ -159,8 +159,8 @@ std::string class_section(const Experiment& e, const ClassCounts& counts,
 
 std::string experiment_section(const Experiment& e, size_t number, const ResultsPage& page) {
   std::string out = "<h2>" + html_escape(e.heading.title) + "</h2>\n" +
-                    html_paragraph(cat(protocol_names()[static_cast<size_t>(e.heading.protocol)],
-                                       "; ", e.cells.size(), " of ", e.planned, " cells finished"));
+                    html_paragraph(cat(protocols()[static_cast<size_t>(e.heading.protocol)], "; ",
+                                       e.cells.size(), " of ", e.planned, " cells finished"));
   for (const std::string& failure : e.failures) {
     out += "<p class=\"failed\">failed: " + html_escape(failure) + "</p>\n";
   }

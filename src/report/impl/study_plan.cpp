@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "experiment/methods.h"
+#include "method/choice.h"
 
 namespace qprompt::study {
 namespace {
@@ -22,7 +23,7 @@ class PlanMaker {
     fit.train.quantization = setting.quantization;
     fit.train.quantizer = setting.quantizer;
     fit.train.noise = setting.noise;
-    const std::string text = cat(int(fit.context.kind), " ", deciding_options(fit));
+    const std::string text = deciding_options(fit);
     size_t at = 0;
     while (at < texts_.size() && texts_[at] != text) ++at;
     if (at == texts_.size()) {
@@ -47,12 +48,10 @@ class PlanMaker {
     setting.quantizer.schedule = Schedule::kAdaptive;
     return setting;
   }
-  /// The label that `set_method` gives this setting.
+  /// The label of this setting.
   std::string method(const StudySetting& setting) const {
-    FitOptions fit = options_.fit;
-    const char* kinds[] = {"coop", "qcoop", "coop-ptq"};
-    return set_method(kinds[static_cast<size_t>(setting.quantization)], setting.quantizer.bits,
-                      fit);
+    return MethodChoice{&options_.fit.method.method(), setting.quantization}.label(
+        setting.quantizer.bits);
   }
   void add_method(StudyPart part, const StudySetting& setting) {
     add(part, method(setting), setting);

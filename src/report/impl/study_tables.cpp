@@ -100,7 +100,6 @@ Table score_csv(const StudyResult& result) {
                "payload_bytes", "seeds", "base_mean", "base_std", "new_mean", "new_std", "h_mean",
                "h_std", "fits_mean"},
               {}};
-  const char* quantization[] = {"none", "aware", "post-training"};
   const char* schedule[] = {"every-step", "once", "adaptive"};
   for (const StudyRow& row : result.rows) {
     const StudyScore s = study_score(row);
@@ -108,16 +107,17 @@ Table score_csv(const StudyResult& result) {
     const bool codes = set.quantization != Quantization::kNone;
     const bool fits = set.quantization == Quantization::kAware;
     const bool adaptive = fits && set.quantizer.schedule == Schedule::kAdaptive;
-    table.rows.push_back(
-        {study_part_names()[static_cast<size_t>(row.part)], row.label,
-         quantization[static_cast<size_t>(set.quantization)], codes ? cat(set.quantizer.bits) : "",
-         codes ? (set.quantizer.normalise ? "true" : "false") : "",
-         fits ? schedule[static_cast<size_t>(set.quantizer.schedule)] : "",
-         adaptive ? cat(set.quantizer.interval) : "",
-         adaptive ? number(set.quantizer.kl_threshold, 6) : "", number(set.noise, 6),
-         cat(row.payload_bytes), cat(row.seeds.size()), exact(s.base.mean), exact(s.base.deviation),
-         exact(s.fresh.mean), exact(s.fresh.deviation), exact(s.h.mean), exact(s.h.deviation),
-         exact(s.fits.mean)});
+    table.rows.push_back({study_part_names()[static_cast<size_t>(row.part)], row.label,
+                          quantizations()[static_cast<size_t>(set.quantization)],
+                          codes ? cat(set.quantizer.bits) : "",
+                          codes ? (set.quantizer.normalise ? "true" : "false") : "",
+                          fits ? schedule[static_cast<size_t>(set.quantizer.schedule)] : "",
+                          adaptive ? cat(set.quantizer.interval) : "",
+                          adaptive ? number(set.quantizer.kl_threshold, 6) : "",
+                          number(set.noise, 6), cat(row.payload_bytes), cat(row.seeds.size()),
+                          exact(s.base.mean), exact(s.base.deviation), exact(s.fresh.mean),
+                          exact(s.fresh.deviation), exact(s.h.mean), exact(s.h.deviation),
+                          exact(s.fits.mean)});
   }
   return table;
 }

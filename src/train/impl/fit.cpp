@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <set>
 
 #include "base/aten.h"
 #include "base/files.h"
+#include "base/runtime.h"
+#include "learner/texts.h"
 #include "qprompt/dataset.h"
 #include "qprompt/features.h"
 #include "qprompt/weights.h"
@@ -11,6 +14,7 @@
 #include "train/impl/objective.h"
 #include "train/impl/record.h"
 #include "train/impl/state.h"
+#include "train/option_door.h"
 
 namespace qprompt::train {
 namespace fs = std::filesystem;
@@ -25,8 +29,7 @@ std::string run_key(const Clip& clip, const Split& split, const FitOptions& opti
   Digest digest;
   digest.update_text(to_hex(clip.fingerprint()));
   digest.update_text(deciding_options(options));
-  digest.update_text(
-      cat(runtime_info().threads, " ", options.device, " ", options.dtype));
+  digest.update_text(cat(runtime_info().threads, " ", options.device, " ", options.dtype));
   digest.update_text(split.name);
   for (const std::string& name : split.class_names) digest.update_text(name);
   for (const Item& item : split.train) digest.update_text(cat(item.label, " ", item.path));
@@ -92,32 +95,24 @@ at::Tensor frozen_texts(const Clip& clip, const Split& split) {
   return clip.encode_text(pack_texts(clip, texts));
 }
 
-static_assert(static_cast<int>(PromptKind::kCoCoOp) == static_cast<int>(PromptMethod::kCoCoOp) &&
-                  static_cast<int>(PromptKind::kMaPLe) == static_cast<int>(PromptMethod::kMaPLe) &&
-                  static_cast<int>(PromptKind::kIvlp) == static_cast<int>(PromptMethod::kIvlp) &&
-                  static_cast<int>(PromptKind::kVpt) == static_cast<int>(PromptMethod::kVpt) &&
-                  static_cast<int>(PromptKind::kDeepText) ==
-                      static_cast<int>(PromptMethod::kDeepText),
-              "a learner has the number that files have for it");
-
 TrainedPrompt describe(const Clip& clip, const Split& split, const FitOptions& options,
-                       const PromptLearner& learner) {
+                       const Learner& learner) {
   TrainedPrompt prompt;
-  prompt.method = static_cast<PromptMethod>(options.context.kind);
-  prompt.depth = learner.depth();
-  prompt.n_ctx = learner.n_ctx();
+  describe_method(prompt, learner.options());
   prompt.width = clip.config().text_width;
-  prompt.position = static_cast<StoredPosition>(options.context.position);
-  prompt.class_specific = options.context.class_specific;
   prompt.bits = options.train.quantization == Quantization::kNone ? options.train.plain_bits
                                                                   : options.train.quantizer.bits;
   prompt.shots = options.shots;
   prompt.seed = options.train.seed;
-  prompt.half = static_cast<StoredHalf>(options.half);
+  prompt.half = options.half;
   prompt.fingerprint = clip.fingerprint();
-  prompt.initial_words = options.context.init_words;
   prompt.dataset = split.name;
-  if (prompt.class_specific) prompt.class_names = split.class_names;
+  prompt.base_model = backbone_of(clip);
+  const bool storable =
+      std::all_of(split.class_names.begin(), split.class_names.end(), is_storable);
+  if (prompt.bound_to_classes() || (options.store_class_names && storable)) {
+    prompt.class_names = split.class_names;
+  }
   return prompt;
 }
 
@@ -170,15 +165,15 @@ FitResult fit(const Clip& clip, const Split& split, const FitOptions& options) {
     if (!options.overwrite) check_replaceable(options, key, result.path);
     if (options.overwrite) remove_other_checkpoint(recipe.resume);
   }
-  const auto learner = make_learner(clip, split.class_names, options.context);
+  const auto learner = make_learner(clip, split.class_names, options.method);
   FeatureUse use;
   FitOptions watched = options;
   watched.features.observer = options.train.observer;
   Log said;  // what other rooms say, to be returned
-  TrainingData data = learner->prompts_images()
+  TrainingData data = learner->method().reads == Reads::kPixels
                           ? training_pixels(clip, split, watched)
                           : training_features(clip, split, watched, use, said);
-  if (make_objective(recipe.objective).reads_teacher_text()) {
+  if (make_objective(learner->options()).reads_teacher_text()) {
     data.teacher_texts = frozen_texts(clip, split);
   }
   TrainedPrompt prompt = describe(clip, split, options, *learner);
@@ -206,13 +201,15 @@ FitResult fit(const Clip& clip, const Split& split, const FitOptions& options) {
 namespace qprompt {
 
 Fields fit_fields(FitOptions& options) {
-  Fields all = context_fields(options.context);
+  Fields all = options.method.fields();
   train::append_all(all, train_fields(options.train));
   all.push_back(number_field("views", "augmented views of each training image; 0: the test view",
                              options.views, {0, 1000}));
-  all.push_back(number_field("pixel-memory",
-                             "MiB of decoded training images kept by methods of the image tower",
-                             options.pixel_memory_mb, {0, 1'000'000}));
+  if (options.method.method().reads == Reads::kPixels) {
+    all.push_back(number_field("pixel-memory",
+                               "MiB of decoded training images kept by methods of the image tower",
+                               options.pixel_memory_mb, {0, 1'000'000}));
+  }
   if (options.train.quantization != Quantization::kNone) {
     train::append_all(all, quantizer_fields(options.train.quantizer));
   }
@@ -220,22 +217,21 @@ Fields fit_fields(FitOptions& options) {
 }
 
 std::string deciding_options(const FitOptions& options) {
-  const char* quantizations[] = {"none", "aware", "post-training"};
-  std::string text = cat("method=", method_name(static_cast<PromptMethod>(options.context.kind)),
-                         "\nquantization=",
-                         quantizations[static_cast<size_t>(options.train.quantization)],
-                         "\nshots=", options.shots, "\nclasses=", half_name(options.half),
-                         "\nseed=", options.train.seed, "\nexif-orientation=",
-                         options.features.decode.exif_orientation, "\n");
+  std::string text =
+      cat("method=", options.method.method().word,
+          "\nquantization=", quantizations()[static_cast<size_t>(options.train.quantization)],
+          "\nshots=", options.shots, "\nclasses=", half_name(options.half),
+          "\nseed=", options.train.seed,
+          "\nexif-orientation=", options.features.decode.exif_orientation, "\n");
   FitOptions copy = options;
   for (const Field& field : fit_fields(copy)) {
     // These decide when, not what.
     if (field.name == "checkpoint-seconds" || field.name == "pixel-memory") continue;
     text += field.name + "=" + field.print() + "\n";
   }
-  const ObjectiveOptions& objective = options.train.objective;
-  text += cat("gradient-rule=", objective.gradient_rule, " ", objective.rule_strength, "\n");
-  for (const TermUse& use : objective.terms) {
+  const Method& row = options.method.method();
+  text += cat("gradient-rule=", row.gradient_rule, "\n");
+  for (const TermUse& use : row.objective) {
     text += cat("term=", use.term, " ", use.weight, " ", use.group, "\n");
   }
   return text;

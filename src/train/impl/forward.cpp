@@ -12,7 +12,10 @@ at::Tensor unit_rows(const at::Tensor& rows) {
   return rows / rows.norm(2, -1, true).clamp_min(1e-12);
 }
 
-/// Texts (C, E) of any length, images (B, E) of length one.
+bool reads_pixels(const Learner& learner) { return learner.method().reads == Reads::kPixels; }
+
+/// Features of both sides as terms read them: texts (C, E) of any length, images (B, E) of length
+/// one. The logits are still to be made.
 TermInput match(const Clip& clip, const at::Tensor& texts, const at::Tensor& image,
                 const at::Tensor& labels) {
   TermInput input;
@@ -20,8 +23,13 @@ TermInput match(const Clip& clip, const at::Tensor& texts, const at::Tensor& ima
   input.image = image.to(input.text.device());
   input.labels = labels.to(input.text.device());
   input.logit_scale = clip.logit_scale();
-  input.logits = input.logit_scale * at::mm(input.image, input.text.t());
   return input;
+}
+
+void add_logits(const Model& model, const std::vector<at::Tensor>& values, Phase phase,
+                TermInput& input) {
+  input.logits =
+      model.learner.logits(values, {input.image, input.text, input.logit_scale}, phase);
 }
 
 at::Tensor encode_texts(const Model& model, const PackedPrompts& prompts) {
@@ -36,7 +44,7 @@ at::Tensor common_texts(const Model& model, const std::vector<at::Tensor>& value
 /// Features (B, E) of length one.
 at::Tensor image_rows(const Model& model, const std::vector<at::Tensor>& values,
                       const Batch& batch) {
-  if (!model.learner.prompts_images()) return batch.features;
+  if (!reads_pixels(model.learner)) return batch.features;
   const ImagePrompts rows = model.learner.image_prompts(values);
   return unit_rows(model.clip.encode_image(batch.pixels, rows, model.chunks.images));
 }
@@ -57,21 +65,21 @@ void add_teacher(const Model& model, const Objective& objective, const Batch& ba
   }
 }
 
-TermInput forward_all(const Model& model, const Objective& objective,
-                      const std::vector<at::Tensor>& leaves, const Batch& batch) {
-  const at::Tensor image = image_rows(model, leaves, batch);  // (B, E)
-  TermInput input = match(model.clip, common_texts(model, leaves), image, batch.labels);
-  add_teacher(model, objective, batch, input);
+TermInput forward_all(const Model& model, const std::vector<at::Tensor>& values, Phase phase,
+                      const Batch& batch) {
+  const at::Tensor image = image_rows(model, values, batch);  // (B, E)
+  TermInput input = match(model.clip, common_texts(model, values), image, batch.labels);
+  add_logits(model, values, phase, input);
   return input;
 }
 
 /// Image b alone, whose class texts are its own.
-TermInput forward_one(const Model& model, const Objective& objective,
-                      const std::vector<at::Tensor>& leaves, const Batch& batch, int64_t b) {
-  const PackedPrompts prompts = model.learner.prompts_for(leaves, batch.features[b]);
+TermInput forward_one(const Model& model, const std::vector<at::Tensor>& values, Phase phase,
+                      const Batch& batch, int64_t b) {
+  const PackedPrompts prompts = model.learner.prompts_for(values, batch.features[b]);
   TermInput input = match(model.clip, encode_texts(model, prompts), batch.features.narrow(0, b, 1),
                           batch.labels.narrow(0, b, 1));
-  add_teacher(model, objective, batch, input);
+  add_logits(model, values, phase, input);
   return input;
 }
 
@@ -104,17 +112,16 @@ double backward_groups(const Objective& objective, const TermInput& input, doubl
 
 }  // namespace
 
-Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t classes,
-                     int64_t bytes) {
+Chunks choose_chunks(const Clip& clip, const Learner& learner, int64_t classes, int64_t bytes) {
   Rng rng(1);
   const auto values = learner.initial_values(rng);
   const PackedPrompts prompts = learner.prompts(values);
   const auto all = static_cast<int64_t>(prompts.classes.size());
-  const bool both = learner.prompts_images() && prompts.learned.defined();
+  const bool both = reads_pixels(learner) && prompts.learned.defined();
   const int64_t share = both ? bytes / 2 : bytes;
   Chunks chunks;
   chunks.classes = classes > 0 ? std::min(classes, all) : clip.class_chunk_within(prompts, share);
-  if (learner.prompts_images()) {
+  if (reads_pixels(learner)) {
     chunks.images = clip.image_chunk_within(learner.image_prompts(values), share);
   }
   return chunks;
@@ -124,31 +131,31 @@ Step gradients_of(const Model& model, const Objective& objective,
                   const std::vector<at::Tensor>& leaves, const Batch& batch) {
   Step step;
   std::vector<Gradients> by_group(objective.groups.size());
-  if (model.learner.conditional()) {
+  if (model.learner.method().text_by_image) {
     const int64_t images = batch.labels.size(0);
     for (int64_t b = 0; b < images; ++b) {
-      const TermInput input = forward_one(model, objective, leaves, batch, b);
+      TermInput input = forward_one(model, leaves, Phase::kTrain, batch, b);
+      add_teacher(model, objective, batch, input);
       step.loss += backward_groups(objective, input, static_cast<double>(images), leaves, by_group);
     }
   } else {
-    const TermInput input = forward_all(model, objective, leaves, batch);
+    TermInput input = forward_all(model, leaves, Phase::kTrain, batch);
+    add_teacher(model, objective, batch, input);
     step.loss = backward_groups(objective, input, 1, leaves, by_group);
   }
   step.gradients = objective.rule(by_group, objective.strength);
   return step;
 }
 
-int64_t count_right(const Model& model, const std::vector<at::Tensor>& values,
-                    const Batch& batch) {
+int64_t count_right(const Model& model, const std::vector<at::Tensor>& values, const Batch& batch) {
   const at::NoGradGuard no_grad;
-  const Objective nothing;
-  if (!model.learner.conditional()) {
-    const at::Tensor logits = forward_all(model, nothing, values, batch).logits;  // (B, C)
+  if (!model.learner.method().text_by_image) {
+    const at::Tensor logits = forward_all(model, values, Phase::kSeen, batch).logits;  // (B, C)
     return logits.argmax(1).eq(batch.labels.to(logits.device())).sum().item<int64_t>();
   }
   int64_t right = 0;
   for (int64_t b = 0; b < batch.labels.size(0); ++b) {
-    const at::Tensor logits = forward_one(model, nothing, values, batch, b).logits;  // (1, C)
+    const at::Tensor logits = forward_one(model, values, Phase::kSeen, batch, b).logits;  // (1, C)
     right += logits.argmax(1).item<int64_t>() == batch.labels[b].item<int64_t>() ? 1 : 0;
   }
   return right;
@@ -161,7 +168,9 @@ namespace qprompt {
 at::Tensor prompt_loss(const Clip& clip, const PackedPrompts& prompts, const at::Tensor& image,
                        const at::Tensor& labels, int64_t class_chunk) {
   const at::Tensor texts = clip.encode_text(prompts, class_chunk);  // (C, E)
-  return train::cross_entropy_term(train::match(clip, texts, image, labels));
+  train::TermInput input = train::match(clip, texts, image, labels);
+  input.logits = input.logit_scale * at::mm(input.image, input.text.t());
+  return train::cross_entropy_term(input);
 }
 
 }  // namespace qprompt

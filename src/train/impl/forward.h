@@ -6,8 +6,8 @@
 
 #include <vector>
 
+#include "learner/learner.h"
 #include "qprompt/clip.h"
-#include "qprompt/prompt.h"
 #include "train/impl/objective.h"
 
 namespace qprompt::train {
@@ -24,13 +24,12 @@ struct Chunks {
   int64_t classes = 0, images = 0;
 };
 /// Chunks within the bytes, each tower taking half where both learn. `classes` > 0: as given.
-Chunks choose_chunks(const Clip& clip, const PromptLearner& learner, int64_t classes,
-                     int64_t bytes);
+Chunks choose_chunks(const Clip& clip, const Learner& learner, int64_t classes, int64_t bytes);
 
 /// What turns values and images into logits, the same at every step.
 struct Model {
   const Clip& clip;
-  const PromptLearner& learner;
+  const Learner& learner;
   Chunks chunks;
   at::Tensor texts;          ///< (C, E) features where no text is learned, else undefined
   at::Tensor teacher_texts;  ///< (C, E) of length one; undefined unless a term reads them

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/aten.h"
+#include "base/runtime.h"
 #include "train/impl/noise.h"
 #include "train/impl/run.h"
 #include "train/impl/state.h"
@@ -63,11 +64,10 @@ double schedule_position(const Run& run, int64_t steps) {
 [[noreturn]] void fail_diverged(const Training& training, const std::string& what, double rate) {
   const Run& run = training.run;
   const int64_t steps = training.state.steps;
-  const std::string kept =
-      training.kept_steps < 0
-          ? std::string("there is no checkpoint")
-          : cat("the last good checkpoint, '", training.options().resume.path, "', is after step ",
-                training.kept_steps);
+  const std::string kept = training.kept_steps < 0
+                               ? std::string("there is no checkpoint")
+                               : cat("the last good checkpoint, '", training.options().resume.path,
+                                     "', is after step ", training.kept_steps);
   fail(ErrorKind::kContent, what, " at step ", steps + 1, " (", steps % run.per_epoch + 1,
        " of epoch ", steps / run.per_epoch + 1, ", learning rate ", rate,
        "); no prompt was written, and ", kept, "; a smaller --lr may help");
@@ -174,9 +174,9 @@ void ask_observer(Training& training) {
     throw stopped(stop, cat("step ", steps, " of ", total,
                             " was done, and nothing of it is kept, for no folder was given"));
   }
-  throw stopped(stop, cat("the checkpoint '", options.resume.path, "' holds step ",
-                          training.kept_steps, " of ", total,
-                          ", and the same command goes on from there"));
+  throw stopped(stop,
+                cat("the checkpoint '", options.resume.path, "' holds step ", training.kept_steps,
+                    " of ", total, ", and the same command goes on from there"));
 }
 
 void train_epoch(Training& training) {
@@ -226,9 +226,9 @@ void begin_training(Training& training) {
   const Run& run = training.run;
   training.kept_at = now_seconds();
   if (run.batch < run.options.batch) {
-    const std::string text = cat("a step takes all ", run.batch,
-                                 " images, for there are fewer than the batch of ",
-                                 run.options.batch);
+    const std::string text =
+        cat("a step takes all ", run.batch, " images, for there are fewer than the batch of ",
+            run.options.batch);
     training.findings.push_back({"shortened", text, false});
   }
   if (!load_state(run.options.resume, run.learner(), training.state)) return;
@@ -243,7 +243,7 @@ void begin_training(Training& training) {
 
 }  // namespace
 
-TrainResult run_training(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult run_training(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options, const FileOf& file_of) {
   const double started = now_seconds();
   const Run run = prepare_run(clip, learner, data, options);
@@ -267,7 +267,7 @@ TrainResult run_training(const Clip& clip, const PromptLearner& learner, const T
 
 namespace qprompt {
 
-TrainResult train_prompt(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult train_prompt(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options) {
   return train::run_training(clip, learner, data, options, nullptr);
 }

@@ -13,7 +13,7 @@ namespace qprompt::train {
 using FileOf = std::function<std::string(const std::vector<StoredTensor>&, bool exact)>;
 
 /// As `train_prompt`; `file_of`, where it is set, makes the prompts of `EpochReport`.
-TrainResult run_training(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+TrainResult run_training(const Clip& clip, const Learner& learner, const TrainingData& data,
                          const TrainOptions& options, const FileOf& file_of);
 
 }  // namespace qprompt::train

@@ -39,13 +39,14 @@ const Row& row_of(const std::vector<Row>& table, const std::string& word, const 
   fail(ErrorKind::kUsage, "'", word, "' is no ", what, "; there are: ", words);
 }
 
-double weight_of(const TermUse& use) {
+double weight_of(const MethodOptions& options, const TermUse& use) {
+  if (options.has(use.weight)) return options.number(use.weight);
   double weight = 0;
   const char* end = use.weight.data() + use.weight.size();
   const auto [stop, error] = std::from_chars(use.weight.data(), end, weight);
   if (error != std::errc() || stop != end || !std::isfinite(weight)) {
-    fail(ErrorKind::kUsage, "the weight of the term '", use.term, "' is '", use.weight,
-         "', a number expected");
+    fail(ErrorKind::kUsage, "the method '", options.method().word, "': the weight of the term '",
+         use.term, "' is '", use.weight, "', a number or one of its options expected");
   }
   return weight;
 }
@@ -72,22 +73,26 @@ GradientRule find_gradient_rule(const std::string& word) {
 bool Objective::reads_teacher_image() const { return any_term(*this, &Term::reads_teacher_image); }
 bool Objective::reads_teacher_text() const { return any_term(*this, &Term::reads_teacher_text); }
 
-Objective make_objective(const ObjectiveOptions& options) {
+Objective make_objective(const MethodOptions& options) {
+  const Method& row = options.method();
+  const auto refuse = [&](const auto&... what) {
+    fail(ErrorKind::kUsage, "the method '", row.word, "': ", what...);
+  };
   Objective objective;
-  objective.rule = find_gradient_rule(options.gradient_rule);
-  objective.strength = options.rule_strength;
-  for (const TermUse& use : options.terms) {
-    if (use.group < 0 || use.group >= static_cast<int>(options.terms.size())) {
-      fail(ErrorKind::kUsage, "the term '", use.term, "' is in group ", use.group,
-           "; groups are numbered from 0, without a gap");
+  objective.rule = find_gradient_rule(row.gradient_rule);
+  if (options.has(row.gradient_rule)) objective.strength = options.number(row.gradient_rule);
+  for (const TermUse& use : row.objective) {
+    if (use.group < 0 || use.group >= static_cast<int>(row.objective.size())) {
+      refuse("the term '", use.term, "' is in group ", use.group,
+             "; groups are numbered from 0, without a gap");
     }
     const auto group = static_cast<size_t>(use.group);
     if (objective.groups.size() <= group) objective.groups.resize(group + 1);
-    objective.groups[group].push_back({find_term(use.term), weight_of(use)});
+    objective.groups[group].push_back({find_term(use.term), weight_of(options, use)});
   }
-  if (objective.groups.empty()) fail(ErrorKind::kUsage, "an objective without terms");
+  if (objective.groups.empty()) refuse("an objective without terms");
   for (const auto& group : objective.groups) {
-    if (group.empty()) fail(ErrorKind::kUsage, "the objective has a group without terms");
+    if (group.empty()) refuse("its objective has a group without terms");
   }
   return objective;
 }

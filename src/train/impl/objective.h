@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "train/options.h"
+#include "method/method.h"
 
 namespace qprompt::train {
 
@@ -53,8 +53,10 @@ struct Objective {
   bool reads_teacher_image() const;
   bool reads_teacher_text() const;
 };
-/// Throws kUsage on an unknown word, on a weight that is no number, and on a group without terms.
-Objective make_objective(const ObjectiveOptions& options);
+/// That of the method's row. A weight is a number or names an option; the rule's strength is the
+/// option of the rule's own word, where there is one. Throws kUsage on an unknown word, on a weight
+/// that is neither, and on a group without terms.
+Objective make_objective(const MethodOptions& options);
 
 /// Σ weight·term of one group, a 0-d tensor.
 at::Tensor group_loss(const std::vector<Objective::Weighted>& group, const TermInput& input);

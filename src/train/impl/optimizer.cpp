@@ -10,8 +10,8 @@ namespace qprompt::train {
 namespace {
 
 /// Kingma and Ba, algorithm 1, on a gradient that has its decay already.
-void adam_update(const OptimizerOptions& options, const StepSize& step,
-                 const at::Tensor& gradient, at::Tensor& value, Moments& moments) {
+void adam_update(const OptimizerOptions& options, const StepSize& step, const at::Tensor& gradient,
+                 at::Tensor& value, Moments& moments) {
   const double steps = static_cast<double>(step.number);
   moments.first.mul_(options.beta1).add_(gradient, 1 - options.beta1);
   moments.second.mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);

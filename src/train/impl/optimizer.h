@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "train/options.h"
 
 namespace qprompt::train {

@@ -97,8 +97,7 @@ void check_options(const TrainOptions& options) {
          "adamw, or leave them out");
   }
   if (options.warmup_epochs == 0 && options.warmup_rate != defaults.warmup_rate) {
-    fail(ErrorKind::kUsage,
-         "warmup-lr is ", options.warmup_rate,
+    fail(ErrorKind::kUsage, "warmup-lr is ", options.warmup_rate,
          ", and there is no warm-up; leave it out, or give --warmup-epochs");
   }
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 
 namespace qprompt::train {
 

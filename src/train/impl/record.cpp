@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/runtime.h"
 #include "qprompt/version.h"
 #include "qprompt/weights.h"
 
@@ -30,9 +31,8 @@ Json field_value(const Field& field) {
 Json configuration(const FitOptions& options) {
   FitOptions copy = options;
   Json out;
-  const char* names[] = {"none", "aware", "post-training"};
-  out["method"] = method_name(static_cast<PromptMethod>(options.context.kind));
-  out["quantization"] = names[static_cast<int>(options.train.quantization)];
+  out["method"] = options.method.method().label;
+  out["quantization"] = quantizations()[static_cast<size_t>(options.train.quantization)];
   for (const Field& field : fit_fields(copy)) out[field.name] = field_value(field);
   out["shots"] = options.shots == 0 ? Json("all") : Json(options.shots);
   out["classes"] = half_name(options.half);

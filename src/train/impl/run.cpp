@@ -29,7 +29,7 @@ ImageList image_list(const Clip& clip, const LabelledImages& images, bool pixels
 }
 
 /// Features (C, E) of texts that stay as they are, encoded once; undefined where they are learned.
-at::Tensor fixed_texts(const Clip& clip, const PromptLearner& learner, uint64_t seed) {
+at::Tensor fixed_texts(const Clip& clip, const Learner& learner, uint64_t seed) {
   const at::NoGradGuard no_grad;
   Rng rng(seed);
   const PackedPrompts prompts = learner.prompts(learner.initial_values(rng));
@@ -47,7 +47,7 @@ at::Tensor teacher_rows(const Clip& clip, const Objective& objective, const Trai
   return data.teacher_texts / data.teacher_texts.norm(2, -1, true).clamp_min(1e-12);
 }
 
-Storing storing_of(const PromptLearner& learner, const std::vector<bool>& chosen,
+Storing storing_of(const Learner& learner, const std::vector<bool>& chosen,
                    const TrainOptions& options) {
   Storing storing{learner.parameters(), chosen, options.plain_bits, options.quantizer};
   if (options.quantization == Quantization::kNone) storing.in_codes.assign(chosen.size(), false);
@@ -67,7 +67,7 @@ Batch ImageList::batch(const std::vector<int64_t>& picked, int64_t epoch) const 
   return out;
 }
 
-Run prepare_run(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+Run prepare_run(const Clip& clip, const Learner& learner, const TrainingData& data,
                 const TrainOptions& options) {
   check_options(options);
   if (data.labels.empty()) fail(ErrorKind::kContent, "there are no training images");
@@ -77,12 +77,11 @@ Run prepare_run(const Clip& clip, const PromptLearner& learner, const TrainingDa
          "selection is 'validation', and there are no validation images to select by; give some, "
          "or --selection last");
   }
-  const bool pixels = learner.prompts_images();
+  const bool pixels = learner.method().reads == Reads::kPixels;
   const auto specs = learner.parameters();
-  Objective objective = make_objective(options.objective);
+  Objective objective = make_objective(learner.options());
   const auto chosen = choose_quantized(specs, options.quantized_tensors);
-  const Chunks chunks =
-      choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20);
+  const Chunks chunks = choose_chunks(clip, learner, options.class_chunk, options.memory_mb << 20);
   Run run{options,
           {clip, learner, chunks, fixed_texts(clip, learner, options.seed),
            teacher_rows(clip, objective, data)},

@@ -36,12 +36,12 @@ struct Run {
   int64_t per_epoch = 0;  ///< steps
 
   int64_t total_steps() const { return options.epochs * per_epoch; }
-  const PromptLearner& learner() const { return model.learner; }
+  const Learner& learner() const { return model.learner; }
 };
 
 /// Throws kUsage on options that contradict each other or the learner, kContent on data that are
 /// missing or not finite.
-Run prepare_run(const Clip& clip, const PromptLearner& learner, const TrainingData& data,
+Run prepare_run(const Clip& clip, const Learner& learner, const TrainingData& data,
                 const TrainOptions& options);
 
 /// Order of the images in an epoch: depends on seed and epoch only, so that a resumed run needs no

@@ -101,7 +101,7 @@ Weights copy_of(const Weights& weights) {
   return copy;
 }
 
-void save_state(const Resume& resume, const PromptLearner& learner, const TrainState& state) {
+void save_state(const Resume& resume, const Learner& learner, const TrainState& state) {
   Tensors tensors;
   const auto specs = learner.parameters();
   put_weights(tensors, "", state.now, specs);
@@ -134,7 +134,7 @@ void remove_other_checkpoint(const Resume& resume) {
   if (!same) std::filesystem::remove(resume.path);
 }
 
-bool load_state(const Resume& resume, const PromptLearner& learner, TrainState& state) {
+bool load_state(const Resume& resume, const Learner& learner, TrainState& state) {
   if (resume.path.empty() || !std::filesystem::exists(resume.path)) return false;
   const WeightStore file = read_safetensors(resume.path);
   check_state(file, resume);

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "qprompt/prompt.h"
+#include "learner/learner.h"
 #include "train/impl/optimizer.h"
 #include "train/train.h"
 
@@ -40,11 +40,11 @@ struct TrainState {
 Weights copy_of(const Weights& weights);
 
 /// Atomic. Throws kPath.
-void save_state(const Resume& resume, const PromptLearner& learner, const TrainState& state);
+void save_state(const Resume& resume, const Learner& learner, const TrainState& state);
 /// Before another run takes the place: removes a checkpoint of other settings, or a damaged one.
 void remove_other_checkpoint(const Resume& resume);
 /// False when there is no checkpoint. Throws kContent when it is damaged, of another run or of
 /// another format.
-bool load_state(const Resume& resume, const PromptLearner& learner, TrainState& state);
+bool load_state(const Resume& resume, const Learner& learner, TrainState& state);
 
 }  // namespace qprompt::train

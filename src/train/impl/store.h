@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "learner/learner.h"
 #include "qprompt/artifact.h"
-#include "qprompt/prompt.h"
 #include "train/impl/state.h"
 
 namespace qprompt::train {
