@@ -23,7 +23,7 @@
 // a layer norm its input with two numbers a row (x and m are kept anyway, for the residual stream
 // runs through them), attention q, k and v, and the activation its slope a′(h), which is all that
 // dh = da ∘ a′(h) asks for; h itself is never needed again. So 5 D + F values a row are kept, where
-// autograd's own graph would keep about 11 D + 3 F. Attention within images computes its
+// autograd's own graph would keep about twice that. Attention within images computes its
 // probabilities a second time, since they would be a quarter of all; those of text are few, since
 // segments are short.
 //
