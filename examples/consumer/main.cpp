@@ -2,9 +2,7 @@
 //   consumer CLIP DATA OUT IMAGE
 #include <iostream>
 
-#include "base/runtime.h"
-#include "qprompt/eval.h"
-#include "qprompt/train.h"
+#include "qprompt/qprompt.h"
 
 int main(int argc, char** argv) try {
   if (argc != 5) {

@@ -1,4 +1,4 @@
-#include "dataset/readers.h"
+#include "dataset/impl/readers.h"
 #include "dataset/test_splits.h"
 
 namespace qprompt {

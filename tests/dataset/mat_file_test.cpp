@@ -1,4 +1,4 @@
-#include "dataset/mat_file.h"
+#include "dataset/impl/mat_file.h"
 
 #include <random>
 

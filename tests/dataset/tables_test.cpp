@@ -2,7 +2,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "dataset/tables.h"
+#include "dataset/impl/tables.h"
 #include "dataset/test_splits.h"
 #include "qprompt/image.h"
 #include "support/pictures.h"

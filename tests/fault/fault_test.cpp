@@ -63,7 +63,7 @@ class Workplace {
 
  private:
   static std::vector<fs::path> first_entries(const fs::path& folder, size_t count) {
-    std::vector<fs::path> found(fs::directory_iterator(folder), fs::directory_iterator());
+    std::vector<fs::path> found(fs::directory_iterator{folder}, fs::directory_iterator{});
     std::sort(found.begin(), found.end());
     found.resize(std::min(count, found.size()));
     return found;
