@@ -24,12 +24,12 @@ enum class Packing {
   kPassing  ///< laid out for each product where that costs little; not where they stay already
 };
 
-/// A frozen weight W (out, in), on the CPU in float or double. A row of a result depends on that row
-/// of x alone: it has the same bits whatever rows stand beside it, and for any number of threads.
-/// Which kernel multiplies is decided by the processor alone: oneDNN's for weights laid out in
-/// advance where the processor has one (AVX-512 at present), and else loops of this room. BLAS would
-/// lay weights out at every product, and its rows depend on their place among the others. Cheap to
-/// copy; const use is thread-safe.
+/// A frozen weight W (out, in), on the CPU in float or double. A row of a result depends on that
+/// row of x alone: it has the same bits whatever rows stand beside it, and for any number of
+/// threads. Which kernel multiplies is decided by the processor alone: oneDNN's for weights laid
+/// out in advance where the processor has one (AVX-512 at present), and else loops of this room.
+/// BLAS would lay weights out at every product, and its rows depend on their place among the
+/// others. Cheap to copy; const use is thread-safe.
 class FrozenMatrix {
  public:
   FrozenMatrix() = default;

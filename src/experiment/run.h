@@ -57,7 +57,8 @@ struct PlannedCell {
   double seconds = -1;      ///< estimate from a measured probe; negative: unknown
   std::string unknown_why;  ///< why there is no estimate
 };
-/// The cells of a planner with their cost; writes nothing. `store` may be null.
+/// The cells of a planner with their cost; writes nothing but digests into the cache. `store` may
+/// be null.
 std::vector<PlannedCell> estimate(const Clip& clip, Planner& planner, const Store* store,
                                   const RunOptions& options, Observer& observer);
 

@@ -256,7 +256,7 @@ TEST_F(LoadClip, OpenClipVariantsThatAreNotSupportedAreRefused) {
       refused(open_clip([](auto& c) { c["model_cfg"]["text_cfg"]["pool_type"] = "last"; })),
       "pool_type");
   expect_contains(
-      refused(open_clip([](auto& c) { c["preprocess_cfg"]["interpolation"] = "bilinear"; })),
+      refused(open_clip([](auto& c) { c["preprocess_cfg"]["interpolation"] = "nearest"; })),
       "interpolation");
   expect_contains(
       refused(open_clip([](auto& c) { c["model_cfg"]["vision_cfg"]["head_width"] = 0; })),

@@ -39,7 +39,7 @@ class Preprocess : public ::testing::Test {
   }
   ClipConfig with(const json& changes, const std::string& name = "preprocessor_config.json") {
     json file = usual_;
-    file.update(changes);
+    if (!changes.is_null()) file.update(changes);
     write_all(folder_ / name,
               name[3] == 'c' ? json{{"image_processor", file}}.dump() : file.dump());
     return Clip::load(folder_.path(), with_test_vocabulary()).config();

@@ -24,7 +24,7 @@ class DataCheck : public ::testing::Test {
     split_.val = {{"d.jpg", 0}};
     split_.test = {{"e.jpg", 0}, {"f.jpg", 1}};
     for (const char* name : {"a", "b", "c", "d", "e", "f"}) {
-      write_all(folder_ / (std::string(name) + ".jpg"), image_);
+      write_all(folder_ / (std::string(name) + ".jpg"), image_ + name);  // no two alike
     }
   }
 

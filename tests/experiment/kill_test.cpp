@@ -93,6 +93,16 @@ std::string contents(const std::string& path) {
     }
     out += cat(n, " rows of ", sql, "\n");
   }
+  // Which images are encoded is each cache's own affair, and every database here has its own.
+  Statement own = database.prepare("SELECT * FROM cells WHERE kind = 'images'");
+  while (own.step()) {
+    for (const int column : {2, 9}) {
+      const std::string id = own.text(column);
+      for (size_t at = out.find(id); at != std::string::npos; at = out.find(id, at)) {
+        out.replace(at, id.size(), "images of " + own.text(5));
+      }
+    }
+  }
   return out;
 }
 

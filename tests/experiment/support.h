@@ -29,7 +29,9 @@ inline void copy_some_images(const std::string& to, size_t classes, size_t train
       fs::create_directories(target);
       std::vector<fs::path> files = sorted(folder);
       files.resize(images);
-      for (const fs::path& file : files) fs::copy_file(file, target / file.filename());
+      for (const fs::path& file : files) {
+        fs::copy_file(file, target / file.filename(), fs::copy_options::overwrite_existing);
+      }
     }
   }
 }

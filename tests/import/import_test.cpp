@@ -213,10 +213,10 @@ TEST(ImportTest, AContextForEachClassNeedsTheNamesOfAllClasses) {
   const Importer import(class_specific());
   EXPECT_TRUE(says(import.refusal(2, kRandom), "3 classes", "--labels gives none"));
   EXPECT_TRUE(says(import.refusal(2, {"--words", "", "--labels", "a,b"}), "gives 2"));
-  import.facts({"--words", "", "--labels", "red bag,cat,cat"});
+  import.facts({"--words", "", "--labels", "red bag,cat,dog"});
   const TrainedPrompt prompt = import.prompt();
   EXPECT_TRUE(prompt.bound_to_classes());
-  EXPECT_EQ(prompt.class_names, (std::vector<std::string>{"red bag", "cat", "cat"}));
+  EXPECT_EQ(prompt.class_names, (std::vector<std::string>{"red bag", "cat", "dog"}));
   EXPECT_EQ(prompt.tensors[0].shape, (std::vector<int64_t>{3, 2, 128}));
 }
 

@@ -124,7 +124,7 @@ TEST_F(HostileVocabJson, WhatIsNotAnObjectOfTokensIsRefused) {
   expect_error("vocab.json", "[1, 2]", {"object was expected", "array"});
   expect_error("vocab.json", "", {"not valid JSON"});
   expect_error("vocab.json", "{\"a\xff\": 1}", {"not valid JSON"});
-  expect_error("vocab.json", std::string(1 << 20, '['), {"not valid JSON"});
+  expect_error("vocab.json", std::string(1 << 20, '['), {"nested more than"});
 }
 
 TEST_F(HostileVocabJson, IdsMustBeWholeNumbersInRangeAndUnique) {
@@ -142,9 +142,9 @@ TEST_F(HostileVocabJson, IdsMustBeWholeNumbersInRangeAndUnique) {
   expect_json_error({"'of</w>'", "'ph'", "513"});
 }
 
-TEST_F(HostileVocabJson, IdsWithoutTokenAreListed) {
+TEST_F(HostileVocabJson, ATokenThatAMergeMakesMustBeThere) {
   vocab_.erase("of</w>");
-  expect_json_error({"has 521 tokens", "522 token embeddings", "no token has id 512"});
+  expect_json_error({"merges.txt line", "'of</w>' is no token"});
 }
 
 TEST_F(HostileVocabJson, MissingBytesAndFrameTokensAreListed) {

@@ -31,9 +31,27 @@ std::string without_wrappers(const std::string& name) {
   return out;
 }
 
+/// "module._orig_mod.visual.proj" → "module._orig_mod.": what wraps a whole model.
+std::string leading_wrappers(const std::string& name) {
+  size_t at = 0;
+  for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', at)) {
+    const std::string_view part = std::string_view(name).substr(at, dot - at);
+    if (std::find(kWrappers.begin(), kWrappers.end(), part) == kWrappers.end()) break;
+    at = dot + 1;
+  }
+  return name.substr(0, at);
+}
+
+/// Names without wrappers. Where the whole model is wrapped, what is not is the trainer's own
+/// state.
 void drop_wrappers(WeightStore& store) {
+  std::string whole;
+  for (const auto& [name, tensor] : store.tensors) {
+    if (name.ends_with(kHfMark) || name.ends_with(kOpenAiMark)) whole = leading_wrappers(name);
+  }
   std::map<std::string, at::Tensor> named;
   for (const auto& [name, tensor] : store.tensors) {
+    if (!name.starts_with(whole)) continue;
     const std::string plain = without_wrappers(name);
     if (!named.emplace(plain, tensor).second) {
       fail(ErrorKind::kContent, store.source, ": ", plain, " comes twice, once as ", name);

@@ -202,7 +202,10 @@ Split read_folder(const std::string& root, uint64_t seed, Log& log) {
   };
   count();
   Parts parts = find_parts(at, top);
-  for (int depth = 0; parts.train.empty() && depth < kDeepest; ++depth) {
+  const auto no_part = [&] {
+    return parts.train.empty() && parts.val.empty() && parts.test.empty();
+  };
+  for (int depth = 0; no_part() && depth < kDeepest; ++depth) {
     const std::string inner = find_inner_folder(at, top);
     if (inner.empty()) break;
     at /= inner;

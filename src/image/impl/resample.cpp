@@ -216,9 +216,10 @@ std::vector<uint8_t> resize_across(const Image& image, const Taps& taps, int64_t
 std::vector<int64_t> nearest_samples(const Axis& axis, int64_t from, int64_t count) {
   const double scale = static_cast<double>(axis.length) / static_cast<double>(axis.outputs);
   std::vector<int64_t> samples;
-  for (int64_t i = 0; i < count; ++i) {
-    const double at =
-        static_cast<double>(axis.start) + (static_cast<double>(from + i) + 0.5) * scale;
+  // Pillow adds the step up, and so its rounding too.
+  double at = static_cast<double>(axis.start) + 0.5 * scale;
+  for (int64_t i = 0; i < from; ++i) at += scale;
+  for (int64_t i = 0; i < count; ++i, at += scale) {
     samples.push_back(std::clamp<int64_t>(static_cast<int64_t>(at), 0, axis.inputs - 1));
   }
   return samples;

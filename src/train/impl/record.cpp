@@ -139,7 +139,6 @@ void write_record(const RecordSource& source, const FitResult& result) {
   const RuntimeInfo runtime = runtime_info();
   Json record;
   record["format"] = kRecordFormat;
-  record["format"] = 1;
   record["qprompt"] = kVersion;
   record["key"] = source.key;
   record["configuration"] = configuration(source.options);
