@@ -1,10 +1,12 @@
 // Kill it anywhere and run it again: nothing is lost, and nothing differs.
+#include <algorithm>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include <chrono>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "experiment/impl/database.h"
@@ -103,6 +105,12 @@ std::string contents(const std::string& path) {
       }
     }
   }
+  std::vector<std::string> lines;  // sorted, since they were in the order of their ids
+  std::istringstream stream(out);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  std::sort(lines.begin(), lines.end());
+  out.clear();
+  for (const std::string& line : lines) out += line + "\n";
   return out;
 }
 

@@ -259,12 +259,14 @@ TEST_F(RunnerTest, ASetThatCannotBeReadFailsItsOwnLineAndTheOthersGoOn) {
       "[options]\nepochs = 1\nbatch = 4\n";
   write_recipe(folder_, lines);
   std::filesystem::rename(folder_ / "garments", folder_ / "away");
+  std::filesystem::create_directory(folder_ / "garments");
   const Results results = run(lines);
   EXPECT_EQ(results.planned(), 2);
   EXPECT_EQ(results.count(CellState::kFailed), 1);
   ASSERT_EQ(results.failures().size(), 1u);
   EXPECT_NE(results.failures()[0].find("CoOp, garments, 2 shots, seed 1"), std::string::npos);
   EXPECT_EQ(result().cells.size(), 1u);
+  std::filesystem::remove(folder_ / "garments");
   std::filesystem::rename(folder_ / "away", folder_ / "garments");
   EXPECT_EQ(run(lines).count(CellState::kFailed), 0) << "it is another cell now that it is read";
 }
