@@ -105,7 +105,7 @@ void report_left_out(const LeftOut& left_out, const std::string& root, Log& log)
   if (!counts.empty()) {
     log.note(cat("'", root, "': ", counts,
                  " are no images (.jpg, .jpeg, .png, .webp, .gif, .bmp, "
-                 ".tif, .ppm, .heic, .avif and their kin) and are left out"));
+                 ".tif, .ppm, .heic, .avif and their kin) and are not read"));
   }
   if (!left_out.nested.empty()) {
     log.warn(cat("images are read from the class folders only, not from folders below them: ",

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <unordered_map>
 
+#include "base/text.h"
 #include "dataset/impl/readers.h"
 #include "dataset/impl/tables.h"
 #include "qprompt/image.h"
@@ -124,6 +125,7 @@ Split load_split(const DataOptions& options, Log& log) {
     at_root.root = root;
     split = dataset::read_coop(at_root, *set, log);
   }
+  split.name = valid_utf8(split.name);  // a folder's own name may be anything
   dataset::check_classes(split, cat("'", root, "'"), log);
   // What was listed from class folders is there; asking for each of ImageNet's files takes minutes.
   const bool listed = split.published_split && dataset::find_known(options.dataset)->listed();
