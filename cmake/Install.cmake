@@ -5,8 +5,9 @@ install(TARGETS qprompt EXPORT qpromptTargets)
 install(TARGETS qprompt_cli RUNTIME)
 install(DIRECTORY include/qprompt ${PROJECT_BINARY_DIR}/include/qprompt
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-# The doors of the rooms, which the public headers enter by their own paths.
-install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt
+# The doors of the rooms, which the public headers enter by their own paths; in a folder that holds
+# nothing else, since it is searched too (a features.h there would hide the system's).
+install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qprompt/rooms
         FILES_MATCHING PATTERN "*.h" PATTERN impl EXCLUDE PATTERN cli EXCLUDE)
 install(DIRECTORY assets/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt)
 install(FILES recipes/demo.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/qprompt/demo)

@@ -17,7 +17,8 @@ struct EncodeCommand {
   bool exif_orientation = false;
 };
 
-/// Features with the names of their rows (files, texts or classes), as a JSON list in the metadata.
+/// Features with the names of their rows: files, texts or classes. The file itself does not hold
+/// them: equal images give equal files, whatever they are called.
 struct NamedFeatures {
   std::map<std::string, at::Tensor> tensors;
   const std::vector<std::string>& names;
@@ -27,11 +28,12 @@ void write_features(const EncodeCommand& options, const Session& session,
                     const NamedFeatures& features, const Clip& clip) {
   const auto& tensors = features.tensors;
   const auto rows = tensors.at("features").size(0), width = tensors.at("features").size(1);
-  write_safetensors(
-      options.out, tensors,
-      {{"fingerprint", to_hex(clip.fingerprint())}, {"rows", Json(features.names).text()}});
+  write_safetensors(options.out, tensors, {{"fingerprint", to_hex(clip.fingerprint())}});
   print_result(session, {"", {"file", "rows", "width"}, {{options.out, cat(rows), cat(width)}}},
-               Json{{"file", options.out}, {"rows", rows}, {"width", width}});
+               Json{{"file", options.out},
+                    {"rows", rows},
+                    {"width", width},
+                    {"names", Json(features.names)}});
 }
 
 void encode_images(const EncodeCommand& options, const Session& session) {
