@@ -99,7 +99,7 @@ TEST_F(RunTest, AKilledRunResumesToTheSameBytes) {
   ASSERT_TRUE(std::filesystem::exists(checkpoint));
   EXPECT_FALSE(std::filesystem::exists(*folder_ / "killed/prompt.qprompt"));
   ASSERT_EQ(run(arguments).code, 0);
-  EXPECT_GT(Json::parse(read_all(*folder_ / "killed/run.json"))["resumed_epoch"], 0);
+  EXPECT_GT(Json::parse(read_all(*folder_ / "killed/run.json"))["resumed_steps"], 0);
   EXPECT_EQ(read_all(*folder_ / "killed/prompt.qprompt"),
             read_all(*folder_ / "whole/prompt.qprompt"));
 }
