@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -137,6 +138,9 @@ int main(int argc, char** argv) {
   } catch (const qprompt::Error& e) {
     std::cerr << "error: " << qprompt::printable(e.what(), true) << '\n';
     return static_cast<int>(e.kind());
+  } catch (const std::filesystem::filesystem_error& e) {
+    std::cerr << "error: " << qprompt::printable(e.what(), true) << '\n';
+    return static_cast<int>(qprompt::ErrorKind::kPath);
   } catch (const std::exception& e) {
     return qprompt::cli::explain(e);
   }
