@@ -57,15 +57,16 @@ TEST(WordsTest, AFileOfSettingsHoldsForTheCommandsOfItsFolder) {
     return run_shell("cd " + folder.path() + " && " + command_line({"data", "sample", "--json"}) +
                      more);
   };
-  const std::string data = "data = '" + demo_data() + "'\nquiet = true\n";
-  const RunResult one = sample(data + "[data.sample]\nshots = 1\n");
+  // The option 'data' cannot stand beside the tables of the command 'data' in one TOML file.
+  const std::string top = "quiet = true\n", table = "[data.sample]\ndata = '" + demo_data() + "'\n";
+  const RunResult one = sample(top + table + "shots = 1\n");
   EXPECT_EQ(one.code, 0) << one.err;
   EXPECT_EQ(
       one.out,
       run({"data", "sample", "--json", "--quiet", "--data", demo_data(), "--shots", "1"}).out);
-  EXPECT_EQ(sample(data + "shots = 2\n[data.sample]\nshots = 1\n").out, one.out);
-  EXPECT_EQ(sample(data + "shots = 2\n", " --shots 1").out, one.out);
-  const RunResult unknown = sample(data + "shotz = 2\n");
+  EXPECT_EQ(sample(top + "shots = 2\n" + table + "shots = 1\n").out, one.out);
+  EXPECT_EQ(sample(top + table + "shots = 2\n", " --shots 1").out, one.out);
+  const RunResult unknown = sample(top + "shotz = 2\n");
   EXPECT_EQ(unknown.code, 2);
   EXPECT_TRUE(has(unknown.err, "did you mean 'shots'")) << unknown.err;
   EXPECT_EQ(sample("[trian]\nshots = 1\n").code, 2);
